@@ -1,0 +1,73 @@
+#include "message_checks.h"
+#include "protocol/messages/add_offsets_to_txn.h"
+#include "protocol/messages/add_partitions_to_txn.h"
+#include "protocol/messages/api_versions.h"
+#include "protocol/messages/controlled_shutdown.h"
+#include "protocol/messages/create_acls.h"
+#include "protocol/messages/create_topics.h"
+#include "protocol/messages/delete_acls.h"
+#include "protocol/messages/delete_records.h"
+#include "protocol/messages/delete_topics.h"
+#include "protocol/messages/describe_acls.h"
+#include "protocol/messages/describe_configs.h"
+#include "protocol/messages/describe_groups.h"
+#include "protocol/messages/end_txn.h"
+#include "protocol/messages/fetch.h"
+#include "protocol/messages/find_coordinator.h"
+#include "protocol/messages/heartbeat.h"
+#include "protocol/messages/init_producer_id.h"
+#include "protocol/messages/join_group.h"
+#include "protocol/messages/leader_and_isr.h"
+#include "protocol/messages/leave_group.h"
+#include "protocol/messages/list_groups.h"
+#include "protocol/messages/list_offsets.h"
+#include "protocol/messages/metadata.h"
+#include "protocol/messages/offset_commit.h"
+#include "protocol/messages/offset_fetch.h"
+#include "protocol/messages/offset_for_leader_epoch.h"
+#include "protocol/messages/produce.h"
+#include "protocol/messages/sasl_handshake.h"
+#include "protocol/messages/stop_replica.h"
+#include "protocol/messages/sync_group.h"
+#include "protocol/messages/txn_offset_commit.h"
+#include "protocol/messages/update_metadata.h"
+#include "protocol/messages/write_txn_markers.h"
+
+using namespace protocol;
+using namespace protocol::testing;
+
+TEST_CASE("messages with keys 0 to 32 describe every member and survive encoding in every version") {
+  check_api<ProduceRequest, ProduceResponse>();
+  check_api<FetchRequest, FetchResponse>();
+  check_api<ListOffsetsRequest, ListOffsetsResponse>();
+  check_api<MetadataRequest, MetadataResponse>();
+  check_api<LeaderAndIsrRequest, LeaderAndIsrResponse>();
+  check_api<StopReplicaRequest, StopReplicaResponse>();
+  check_api<UpdateMetadataRequest, UpdateMetadataResponse>();
+  check_api<ControlledShutdownRequest, ControlledShutdownResponse>();
+  check_api<OffsetCommitRequest, OffsetCommitResponse>();
+  check_api<OffsetFetchRequest, OffsetFetchResponse>();
+  check_api<FindCoordinatorRequest, FindCoordinatorResponse>();
+  check_api<JoinGroupRequest, JoinGroupResponse>();
+  check_api<HeartbeatRequest, HeartbeatResponse>();
+  check_api<LeaveGroupRequest, LeaveGroupResponse>();
+  check_api<SyncGroupRequest, SyncGroupResponse>();
+  check_api<DescribeGroupsRequest, DescribeGroupsResponse>();
+  check_api<ListGroupsRequest, ListGroupsResponse>();
+  check_api<SaslHandshakeRequest, SaslHandshakeResponse>();
+  check_api<ApiVersionsRequest, ApiVersionsResponse>();
+  check_api<CreateTopicsRequest, CreateTopicsResponse>();
+  check_api<DeleteTopicsRequest, DeleteTopicsResponse>();
+  check_api<DeleteRecordsRequest, DeleteRecordsResponse>();
+  check_api<InitProducerIdRequest, InitProducerIdResponse>();
+  check_api<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse>();
+  check_api<AddPartitionsToTxnRequest, AddPartitionsToTxnResponse>();
+  check_api<AddOffsetsToTxnRequest, AddOffsetsToTxnResponse>();
+  check_api<EndTxnRequest, EndTxnResponse>();
+  check_api<WriteTxnMarkersRequest, WriteTxnMarkersResponse>();
+  check_api<TxnOffsetCommitRequest, TxnOffsetCommitResponse>();
+  check_api<DescribeAclsRequest, DescribeAclsResponse>();
+  check_api<CreateAclsRequest, CreateAclsResponse>();
+  check_api<DeleteAclsRequest, DeleteAclsResponse>();
+  check_api<DescribeConfigsRequest, DescribeConfigsResponse>();
+}

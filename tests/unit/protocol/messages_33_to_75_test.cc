@@ -1,0 +1,75 @@
+#include "message_checks.h"
+#include "protocol/messages/allocate_producer_ids.h"
+#include "protocol/messages/alter_client_quotas.h"
+#include "protocol/messages/alter_configs.h"
+#include "protocol/messages/alter_partition.h"
+#include "protocol/messages/alter_partition_reassignments.h"
+#include "protocol/messages/alter_replica_log_dirs.h"
+#include "protocol/messages/alter_user_scram_credentials.h"
+#include "protocol/messages/assign_replicas_to_dirs.h"
+#include "protocol/messages/consumer_group_describe.h"
+#include "protocol/messages/consumer_group_heartbeat.h"
+#include "protocol/messages/create_delegation_token.h"
+#include "protocol/messages/create_partitions.h"
+#include "protocol/messages/delete_groups.h"
+#include "protocol/messages/describe_client_quotas.h"
+#include "protocol/messages/describe_cluster.h"
+#include "protocol/messages/describe_delegation_token.h"
+#include "protocol/messages/describe_log_dirs.h"
+#include "protocol/messages/describe_producers.h"
+#include "protocol/messages/describe_topic_partitions.h"
+#include "protocol/messages/describe_transactions.h"
+#include "protocol/messages/describe_user_scram_credentials.h"
+#include "protocol/messages/elect_leaders.h"
+#include "protocol/messages/envelope.h"
+#include "protocol/messages/expire_delegation_token.h"
+#include "protocol/messages/get_telemetry_subscriptions.h"
+#include "protocol/messages/incremental_alter_configs.h"
+#include "protocol/messages/list_client_metrics_resources.h"
+#include "protocol/messages/list_partition_reassignments.h"
+#include "protocol/messages/list_transactions.h"
+#include "protocol/messages/offset_delete.h"
+#include "protocol/messages/push_telemetry.h"
+#include "protocol/messages/renew_delegation_token.h"
+#include "protocol/messages/sasl_authenticate.h"
+#include "protocol/messages/update_features.h"
+
+using namespace protocol;
+using namespace protocol::testing;
+
+TEST_CASE("messages with keys 33 to 75 describe every member and survive encoding in every version") {
+  check_api<AlterConfigsRequest, AlterConfigsResponse>();
+  check_api<AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse>();
+  check_api<DescribeLogDirsRequest, DescribeLogDirsResponse>();
+  check_api<SaslAuthenticateRequest, SaslAuthenticateResponse>();
+  check_api<CreatePartitionsRequest, CreatePartitionsResponse>();
+  check_api<CreateDelegationTokenRequest, CreateDelegationTokenResponse>();
+  check_api<RenewDelegationTokenRequest, RenewDelegationTokenResponse>();
+  check_api<ExpireDelegationTokenRequest, ExpireDelegationTokenResponse>();
+  check_api<DescribeDelegationTokenRequest, DescribeDelegationTokenResponse>();
+  check_api<DeleteGroupsRequest, DeleteGroupsResponse>();
+  check_api<ElectLeadersRequest, ElectLeadersResponse>();
+  check_api<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>();
+  check_api<AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse>();
+  check_api<ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse>();
+  check_api<OffsetDeleteRequest, OffsetDeleteResponse>();
+  check_api<DescribeClientQuotasRequest, DescribeClientQuotasResponse>();
+  check_api<AlterClientQuotasRequest, AlterClientQuotasResponse>();
+  check_api<DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse>();
+  check_api<AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse>();
+  check_api<AlterPartitionRequest, AlterPartitionResponse>();
+  check_api<UpdateFeaturesRequest, UpdateFeaturesResponse>();
+  check_api<EnvelopeRequest, EnvelopeResponse>();
+  check_api<DescribeClusterRequest, DescribeClusterResponse>();
+  check_api<DescribeProducersRequest, DescribeProducersResponse>();
+  check_api<DescribeTransactionsRequest, DescribeTransactionsResponse>();
+  check_api<ListTransactionsRequest, ListTransactionsResponse>();
+  check_api<AllocateProducerIdsRequest, AllocateProducerIdsResponse>();
+  check_api<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>();
+  check_api<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>();
+  check_api<GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse>();
+  check_api<PushTelemetryRequest, PushTelemetryResponse>();
+  check_api<AssignReplicasToDirsRequest, AssignReplicasToDirsResponse>();
+  check_api<ListClientMetricsResourcesRequest, ListClientMetricsResourcesResponse>();
+  check_api<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>();
+}
