@@ -35,7 +35,7 @@ TEST_CASE("every field of every message and version has the name and type Apache
     const auto key = static_cast<std::int16_t>(std::stoi(column[0]));
     const auto version = static_cast<std::int16_t>(std::stoi(column[3]));
     auto& expected = previous[{key, column[2]}];
-    if (column[5] != "(same)") expected = absl::StripAsciiWhitespace(column[5]);
+    if (column[5] != "(same)") expected = std::string(absl::StripAsciiWhitespace(column[5]));
     INFO(line);
     const ApiRow* row = row_of(key);
     REQUIRE(row);

@@ -1,0 +1,68 @@
+// The tree of nodes in SQLite. One thread at a time; the thread that asks waits for the disk.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/logging.h"
+#include "replication/coordination/metadata_store.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace replication {
+
+// node:    path, parent, data, version, czxid, mzxid, ctime (ms), owner (session, 0: persistent),
+//          sequence (how many sequential children it has had)
+// counter: zxid, session
+class EmbeddedDatabase {
+ public:
+  explicit EmbeddedDatabase(const base::Clock& clock);
+  ~EmbeddedDatabase();
+  EmbeddedDatabase(const EmbeddedDatabase&) = delete;
+  EmbeddedDatabase& operator=(const EmbeddedDatabase&) = delete;
+
+  // Creates what is missing, removes ephemeral nodes of earlier sessions and begins a new one.
+  base::Status open(const std::string& file);
+  // Removes this session's ephemeral nodes.
+  void close();
+
+  std::int64_t session_id() const { return session_; }
+
+  Reply<Node> get(const std::string& path);
+  Reply<std::vector<std::string>> children(const std::string& path);
+  CommitReply commit(const std::vector<Operation>& operations);
+
+ private:
+  class Statement;
+
+  base::Status execute(const char* sql);
+  base::Status prepare_all();
+  std::unique_ptr<Statement> prepare(const char* sql);
+  StoreCode broken(std::string_view doing);
+
+  StoreCode apply(const Operation& operation, Committed& done);
+  StoreCode apply(const Create& create, Committed& done);
+  StoreCode apply(const Set& set, Committed& done);
+  StoreCode apply(const Remove& remove, Committed& done);
+  StoreCode apply(const Check& check, Committed& done);
+  StoreCode version_fits(const std::string& path, std::int32_t version, Stat& stat);
+
+  const base::Clock& clock_;
+  const base::Logger log_{"weir.EmbeddedStore"};
+  std::string file_;
+  sqlite3* db_ = nullptr;
+  std::int64_t session_ = 0;
+  std::int64_t zxid_ = 0;
+  // A disk that failed is not asked to write again.
+  bool failed_ = false;
+
+  std::unique_ptr<Statement> begin_, commit_, rollback_, select_node_, select_children_, insert_, update_, delete_,
+      next_sequence_, set_counter_;
+};
+
+}  // namespace replication

@@ -1,0 +1,35 @@
+#include "replication/coordination/metadata_store.h"
+
+namespace replication {
+
+std::string_view store_code_name(StoreCode code) {
+  switch (code) {
+    case StoreCode::ok:
+      return "ok";
+    case StoreCode::no_node:
+      return "no_node";
+    case StoreCode::node_exists:
+      return "node_exists";
+    case StoreCode::bad_version:
+      return "bad_version";
+    case StoreCode::not_empty:
+      return "not_empty";
+    case StoreCode::no_children_for_ephemeral:
+      return "no_children_for_ephemeral";
+    case StoreCode::denied:
+      return "denied";
+    case StoreCode::session_expired:
+      return "session_expired";
+    case StoreCode::closed:
+      return "closed";
+    case StoreCode::failed:
+      return "failed";
+  }
+  return "?";
+}
+
+base::Error store_error(StoreCode code, std::string_view what) {
+  return base::fail(base::ErrorCode::unknown_server_error, "metadata store: {}: {}", store_code_name(code), what);
+}
+
+}  // namespace replication
