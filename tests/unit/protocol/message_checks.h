@@ -1,6 +1,8 @@
 // What every message must pass in every version: see check_message().
 #pragma once
 
+#include "base/bytes.h"
+#include "golden_messages.h"
 #include "message_visitors.h"
 #include "protocol/codec.h"
 
@@ -46,8 +48,28 @@ void check_message() {
   }
 }
 
+// What Kafka's client wrote we read to the same values, and write back to the same bytes.
+template <class M>
+void check_golden(bool request) {
+  auto version = M::api.versions.min;
+  for (const auto& golden : golden_messages(M::api.key, request)) {
+    INFO(golden.name);
+    CHECK(golden.version - version <= 1);  // no version is left out
+    version = golden.version;
+    M m{};
+    const auto status = decode(base::as_bytes(golden.bytes), version, m);
+    INFO((status.ok() ? "" : status.error().detail));
+    REQUIRE(status.ok());
+    JsonMatcher(M::api.at(version)).object(m, golden.values);
+    CHECK(base::as_text(bytes_of(encode_body(version, m)).bytes()) == golden.bytes);
+  }
+  CHECK(version == M::api.versions.max);
+}
+
 template <class Request, class Response>
 void check_api() {
+  check_golden<Request>(true);
+  check_golden<Response>(false);
   check_message<Request>();
   check_message<Response>();
 }
