@@ -1,0 +1,328 @@
+#include "storage/log/admission.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "protocol/records/builder.h"
+#include "protocol/records/convert.h"
+#include "protocol/records/legacy.h"
+#include "protocol/records/record.h"
+
+namespace storage {
+
+using base::ErrorCode;
+using base::Timestamp;
+using protocol::Batch;
+using protocol::Codec;
+using protocol::EntryView;
+using protocol::TimestampType;
+
+namespace {
+
+constexpr std::int16_t kFirstVersionOfBatches = 3;  // Produce v3 brought magic 2, and allows nothing else
+constexpr std::int16_t kFirstVersionOfZstd = 7;
+
+template <class... Args>
+Rejection reject(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
+  return {.error = base::fail(code, format, std::forward<Args>(args)...), .message = {}, .record_errors = {}};
+}
+
+// What an unreadable payload is called: Kafka names structure INVALID_RECORD, while whatever its decompressors throw
+// comes out as UNKNOWN_SERVER_ERROR.
+Rejection unreadable(const base::Error& error) {
+  const bool structural = error.code == ErrorCode::invalid_record || error.code == ErrorCode::message_too_large;
+  return {.error = {structural ? error.code : ErrorCode::unknown_server_error, error.detail},
+          .message = {},
+          .record_errors = {}};
+}
+
+// The entry headers alone: which entries there are, and whether such a request may bring them.
+struct Shape {
+  std::size_t size_bytes = 0;  // of all whole entries
+  std::int8_t magic = 0;
+  Codec codec = Codec::none;
+};
+
+// The front of the payload is no entry; 3.9.1 answers with these texts.
+Rejection no_entry(std::span<const std::byte> bytes, const base::Error& error) {
+  auto rejection = reject(ErrorCode::corrupt_message, "{}", error.detail);
+  const auto length = base::load_big_endian<std::int32_t>(bytes.data() + 8);
+  constexpr std::int32_t kSmallestLength = protocol::kLegacyHeaderBytes[0] - protocol::kEntryPrefixBytes;
+  if (length < kSmallestLength) {
+    rejection.message =
+        fmt::format("Record size {} is less than the minimum record overhead ({})", length, kSmallestLength);
+  } else if (const auto magic = base::load_big_endian<std::int8_t>(bytes.data() + 16); magic < 0 || magic > 2) {
+    rejection.message = fmt::format("Invalid magic found in record: {}", magic);
+  }
+  return rejection;
+}
+
+// An entry cut short behind whole ones is dropped, as Kafka drops it.
+std::variant<Shape, Rejection> look_at_shape(const ProducePayload& payload) {
+  protocol::EntryCursor cursor{payload.records};
+  Shape shape;
+  int entries = 0;
+  while (const auto entry = cursor.next()) {
+    if (entries++ == 0) {
+      shape.magic = entry->magic();
+      if (!entry->is_batch() && payload.version >= kFirstVersionOfBatches)
+        return reject(ErrorCode::invalid_record, "Produce v{} with a message of magic {}", payload.version,
+                      entry->magic());
+      if (entry->codec() == Codec::zstd && entry->is_batch() && payload.version < kFirstVersionOfZstd)
+        return reject(ErrorCode::unsupported_compression_type, "zstd in Produce v{}", payload.version);
+    }
+    if (entry->magic() != shape.magic)
+      return reject(ErrorCode::invalid_record, "messages of magic {} and {} together", shape.magic, entry->magic());
+    if (entry->codec() != Codec::none) shape.codec = entry->codec();
+    if (entries > 1 && (entry->is_batch() || shape.codec != Codec::none))
+      return reject(ErrorCode::invalid_record, "more than one batch for a partition");
+    shape.size_bytes = cursor.position_bytes();
+  }
+  if (!cursor.status())
+    return no_entry(std::span<const std::byte>{payload.records}.subspan(cursor.position_bytes()),
+                    cursor.status().error());
+  if (entries == 0) return reject(ErrorCode::invalid_record, "{} bytes without a whole batch", payload.records.size());
+  return shape;
+}
+
+// Looks at records one by one and remembers what is wrong with them.
+class RecordChecks {
+ public:
+  RecordChecks(const ProducePayload& payload, const AdmissionRules& rules, bool claims_append_time)
+      : payload_(payload),
+        rules_(rules),
+        checks_range_(rules.timestamps == TimestampType::create_time &&
+                      (rules.before_max != std::chrono::milliseconds::max() ||
+                       rules.after_max != std::chrono::milliseconds::max())),
+        refuses_type_(rules.timestamps == TimestampType::create_time && claims_append_time) {}
+
+  // `offset` as the client wrote it.
+  void look_at(base::Offset offset, Timestamp timestamp, const protocol::OptionalBytes& key,
+               const protocol::OptionalBytes& value) {
+    const auto index = count_++;
+    max_timestamp_ = std::max(max_timestamp_, timestamp);
+    if (rules_.compacted && !key) [[unlikely]] {
+      add(ErrorCode::invalid_record, index, [&] {
+        return fmt::format("Compacted topic cannot accept message without key in topic partition {}.",
+                           payload_.partition);
+      });
+    } else if (checks_range_ && out_of_range(timestamp)) [[unlikely]] {
+      add(ErrorCode::invalid_timestamp, index, [&] {
+        return fmt::format(
+            "Timestamp {} of message with offset {} is out of range. The timestamp should be within [{}, {}]",
+            base::to_ms(timestamp), offset,
+            protocol::wrapping_add(base::to_ms(payload_.now), -rules_.before_max.count()),
+            protocol::wrapping_add(base::to_ms(payload_.now), rules_.after_max.count()));
+      });
+    } else if (refuses_type_) [[unlikely]] {
+      add(ErrorCode::invalid_timestamp, index, [&] {
+        return fmt::format(
+            "Invalid timestamp type in message DefaultRecord(offset={}, timestamp={}, key={} bytes, value={} bytes). "
+            "Producer should not set timestamp type to LogAppendTime.",
+            offset, base::to_ms(timestamp), key ? key->size() : 0, value ? value->size() : 0);
+      });
+    }
+  }
+
+  std::optional<Rejection> rejection() {
+    if (errors_.empty()) return std::nullopt;
+    std::string text = "One or more records have been rejected";
+    if (code_ == ErrorCode::invalid_timestamp) text += " due to invalid timestamp";
+    return Rejection{.error = {code_, fmt::format("{} of {} records in {} refused, the first: {}", refused_, count_,
+                                                  payload_.partition, errors_.front().message)},
+                     .message = std::move(text),
+                     .record_errors = std::move(errors_)};
+  }
+  Timestamp max_timestamp() const { return max_timestamp_; }
+  std::int32_t count() const { return count_; }
+
+ private:
+  bool out_of_range(Timestamp timestamp) const {
+    if (timestamp == base::kNoTimestamp) return false;
+    std::int64_t ahead = 0;
+    // Clients' timestamps may be anything; a difference that does not fit is beyond every limit.
+    if (__builtin_sub_overflow(base::to_ms(timestamp), base::to_ms(payload_.now), &ahead)) return true;
+    return ahead > rules_.after_max.count() || ahead < -rules_.before_max.count();
+  }
+
+  template <class Text>
+  void add(ErrorCode code, std::int32_t index, const Text& text) {
+    if (code_ != ErrorCode::invalid_timestamp) code_ = code;  // which outweighs the other
+    ++refused_;
+    if (errors_.size() < kMaxRecordErrors) errors_.push_back({index, text()});
+  }
+
+  const ProducePayload& payload_;
+  const AdmissionRules& rules_;
+  const bool checks_range_;
+  const bool refuses_type_;
+  Timestamp max_timestamp_ = base::kNoTimestamp;
+  std::int32_t count_ = 0;
+  std::int64_t refused_ = 0;
+  ErrorCode code_ = ErrorCode::none;
+  std::vector<RecordError> errors_;
+};
+
+// What the header of a v2 batch must say before its records are worth a look.
+std::optional<Rejection> check_header(const Batch& batch, const ProducePayload& payload, const AdmissionRules& rules) {
+  const bool client = payload.origin == AppendOrigin::client;
+  if (client && batch.base_offset().raw != 0)
+    return reject(ErrorCode::invalid_record, "a client's batch at base offset {}", batch.base_offset());
+  if (batch.size_bytes() > rules.max_batch_bytes)
+    return reject(ErrorCode::message_too_large, "a batch of {} bytes where {} are allowed", batch.size_bytes(),
+                  rules.max_batch_bytes);
+  if (!batch.crc_ok()) return reject(ErrorCode::corrupt_message, "a batch with a wrong checksum");
+  if (!protocol::is_known(batch.codec()))
+    return reject(ErrorCode::unknown_server_error, "a batch of codec {}", static_cast<int>(batch.codec()));
+  const std::int64_t offsets = std::int64_t{batch.last_offset_delta()} + 1;
+  if (batch.record_count() <= 0 || offsets <= 0 || (client && offsets != batch.record_count()))
+    return reject(ErrorCode::invalid_record, "a batch of {} records over {} offsets", batch.record_count(), offsets);
+  if (!client) return std::nullopt;
+  if (batch.is_control()) return reject(ErrorCode::invalid_record, "a client's control batch");
+  if (batch.has_producer() && batch.base_sequence() < 0)
+    return reject(ErrorCode::invalid_record, "sequence {} of producer {}", batch.base_sequence(), batch.producer_id());
+  return std::nullopt;
+}
+
+std::optional<Rejection> walk(const Batch& batch, const ProducePayload& payload, const AdmissionRules& rules,
+                              RecordChecks& checks) {
+  // Kafka takes offset deltas of plain batches as they come, and refuses compressed ones unless they count up.
+  const bool must_count_up = payload.origin == AppendOrigin::client && batch.codec() != Codec::none;
+  const bool append_time = batch.timestamp_type() == TimestampType::log_append_time;
+  const auto base_timestamp = base::to_ms(batch.base_timestamp());
+  const auto max_timestamp = batch.max_timestamp();
+  protocol::RecordReader reader{batch, rules.unpacked_limit_bytes};
+  protocol::RecordView record;
+  while (reader.next(record)) {
+    if (must_count_up && record.offset_delta != checks.count())
+      return reject(ErrorCode::invalid_record, "record {} of a compressed batch has offset delta {}", checks.count(),
+                    record.offset_delta);
+    const auto timestamp =
+        append_time ? max_timestamp
+                    : base::timestamp_from_ms(protocol::wrapping_add(base_timestamp, record.timestamp_delta));
+    checks.look_at(base::Offset{record.offset_delta}, timestamp, record.key, record.value);
+  }
+  if (!reader.status()) return unreadable(reader.status().error());
+  return checks.rejection();
+}
+
+std::optional<ProducerClaim> claim_of(const Batch& batch) {
+  if (!batch.has_producer()) return std::nullopt;
+  return ProducerClaim{.id = batch.producer_id(),
+                       .epoch = batch.producer_epoch(),
+                       .first_sequence = batch.base_sequence(),
+                       .last_sequence = batch.last_sequence(),
+                       .transactional = batch.is_transactional()};
+}
+
+// Sizes once more, of what will be written: another codec or magic changes them.
+std::optional<Rejection> check_final_size(std::size_t size_bytes, const AdmissionRules& rules) {
+  if (size_bytes > rules.max_batch_bytes)
+    return reject(ErrorCode::message_too_large, "a batch of {} bytes after conversion where {} are allowed", size_bytes,
+                  rules.max_batch_bytes);
+  if (size_bytes > rules.segment_bytes)
+    return reject(ErrorCode::record_list_too_large, "{} bytes for segments of {}", size_bytes, rules.segment_bytes);
+  return std::nullopt;
+}
+
+Batch whole_batch(std::span<std::byte> bytes) {
+  auto batch = Batch::parse(bytes);
+  base::invariant(batch.ok() && batch->has_value(), "a batch that was seen whole before");
+  return **batch;
+}
+
+Admission admit_batch(const ProducePayload& payload, const AdmissionRules& rules) {
+  auto batch = whole_batch(payload.records);
+  if (auto refused = check_header(batch, payload, rules)) return std::move(*refused);
+  RecordChecks checks{payload, rules, batch.timestamp_type() == TimestampType::log_append_time};
+  if (auto refused = walk(batch, payload, rules, checks)) return std::move(*refused);
+
+  base::Buffer rewritten;
+  if (rules.codec && *rules.codec != batch.codec()) {
+    auto packed = protocol::recompress(batch, *rules.codec, rules.level, rules.unpacked_limit_bytes);
+    if (!packed) return unreadable(packed.error());
+    rewritten = std::move(*packed);
+    batch = whole_batch(rewritten.bytes());
+  }
+  if (auto refused = check_final_size(batch.size_bytes(), rules)) return std::move(*refused);
+
+  const bool stamps = rules.timestamps == TimestampType::log_append_time;
+  const auto max_timestamp = stamps ? payload.now : checks.max_timestamp();
+  if (stamps || batch.max_timestamp() != max_timestamp) batch.set_max_timestamp(rules.timestamps, max_timestamp);
+  return Admitted{.batch = batch,
+                  .rewritten = std::move(rewritten),
+                  .record_count = checks.count(),
+                  .max_timestamp = max_timestamp,
+                  .append_time = stamps ? std::optional{payload.now} : std::nullopt,
+                  .producer = claim_of(batch)};
+}
+
+// One entry of magic 0 or 1: a message, or a compressed one with others inside.
+std::optional<Rejection> check_message(const EntryView& entry, const AdmissionRules& rules, RecordChecks& checks) {
+  if (entry.size_bytes() > rules.max_batch_bytes)
+    return reject(ErrorCode::message_too_large, "a message of {} bytes where {} are allowed", entry.size_bytes(),
+                  rules.max_batch_bytes);
+  if (!entry.crc_ok()) return reject(ErrorCode::corrupt_message, "a message with a wrong checksum");
+  if (!protocol::is_known(entry.codec()))
+    return reject(ErrorCode::unknown_server_error, "a message of codec {}", static_cast<int>(entry.codec()));
+  if (entry.codec() == Codec::zstd)
+    return reject(ErrorCode::invalid_record, "zstd in a message of magic {}", entry.magic());
+
+  const bool inside = entry.codec() != Codec::none;
+  protocol::LegacyReader reader{entry, rules.unpacked_limit_bytes};
+  protocol::LegacyRecordView record;
+  for (std::int64_t expected = 0; reader.next(record); ++expected) {
+    if (inside && !record.crc_ok())
+      return reject(ErrorCode::corrupt_message, "a message inside a compressed one has a wrong checksum");
+    // As written, before it is anchored at the wrapper's offset.
+    const base::Offset written{base::load_big_endian<std::int64_t>(record.bytes.data())};
+    if (inside && entry.magic() > 0 && written.raw != expected)
+      return reject(ErrorCode::invalid_record, "message {} inside a compressed one has offset {}", expected, written);
+    checks.look_at(written, record.timestamp, record.key, record.value);
+  }
+  if (!reader.status()) return unreadable(reader.status().error());
+  return std::nullopt;
+}
+
+// Old clients' messages become one batch.
+Admission admit_messages(const ProducePayload& payload, const Shape& shape, const AdmissionRules& rules) {
+  const auto set = payload.records.first(shape.size_bytes);
+  protocol::EntryCursor cursor{set};
+  bool claims_append_time = false;
+  while (const auto entry = cursor.next())
+    claims_append_time = claims_append_time || entry->timestamp_type() == TimestampType::log_append_time;
+
+  RecordChecks checks{payload, rules, claims_append_time};
+  cursor = protocol::EntryCursor{set};
+  while (const auto entry = cursor.next())
+    if (auto refused = check_message(*entry, rules, checks)) return std::move(*refused);
+  if (auto refused = checks.rejection()) return std::move(*refused);
+
+  const bool stamps = rules.timestamps == TimestampType::log_append_time;
+  const auto append_time = stamps ? std::optional{payload.now} : std::nullopt;
+  auto converted = protocol::up_convert(
+      set, {.codec = rules.codec.value_or(shape.codec), .level = rules.level, .log_append_time = append_time},
+      rules.unpacked_limit_bytes);
+  if (!converted) return unreadable(converted.error());
+  if (auto refused = check_final_size(converted->size(), rules)) return std::move(*refused);
+  const auto batch = whole_batch(converted->bytes());
+  return Admitted{.batch = batch,
+                  .rewritten = std::move(*converted),
+                  .record_count = checks.count(),
+                  .max_timestamp = batch.max_timestamp(),
+                  .append_time = append_time,
+                  .producer = std::nullopt};
+}
+
+}  // namespace
+
+Admission admit(const ProducePayload& payload, const AdmissionRules& rules) {
+  auto shape = look_at_shape(payload);
+  if (auto* refused = std::get_if<Rejection>(&shape)) return std::move(*refused);
+  const auto& seen = std::get<Shape>(shape);
+  return seen.magic == 2 ? admit_batch(payload, rules) : admit_messages(payload, seen, rules);
+}
+
+}  // namespace storage
