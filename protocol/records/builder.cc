@@ -141,7 +141,7 @@ void BatchBuilder::write(base::Offset offset, base::Timestamp timestamp, const O
 
 void BatchBuilder::write_batch_header(base::Buffer& out) const {
   const auto attributes = static_cast<std::uint16_t>(
-      (count_ == 0 ? 0u : static_cast<unsigned>(spec_.codec)) | (spec_.log_append_time ? 1u << 3 : 0u) |
+      static_cast<unsigned>(spec_.codec) | (spec_.log_append_time ? 1u << 3 : 0u) |
       (spec_.transactional ? 1u << 4 : 0u) | (spec_.control ? 1u << 5 : 0u) | (spec_.delete_horizon ? 1u << 6 : 0u));
   auto* at = out.data();
   store_big_endian(at, spec_.base_offset.raw);
@@ -158,10 +158,10 @@ void BatchBuilder::write_batch_header(base::Buffer& out) const {
 }
 
 base::Result<base::Buffer> BatchBuilder::build() && {
-  base::invariant(last_offset_ >= spec_.base_offset, "a batch spans at least one offset");
+  base::invariant(count_ > 0, "a batch is built from records");
   if (bytes_.size() > kMaxEntryBytes) return fail(ErrorCode::message_too_large, "a batch of {} bytes", bytes_.size());
   write_batch_header(bytes_);
-  if (spec_.codec != Codec::none && count_ > 0) {
+  if (spec_.codec != Codec::none) {
     const std::span<const std::byte> all = bytes_.bytes();
     auto packed = pack(all.first(kBatchHeaderBytes), all.subspan(kBatchHeaderBytes), spec_.codec, spec_.level);
     if (!packed) return packed.error();
@@ -184,6 +184,17 @@ base::Buffer build_txn_marker(const TxnMarkerSpec& spec) {
                         .control = true});
   builder.add({.timestamp = spec.timestamp, .key = key, .value = value});
   return std::move(builder).build().value();
+}
+
+base::Buffer build_emptied_batch(const BatchView& batch) {
+  constexpr unsigned kCodecAndDeleteHorizon = 0x07 | 1u << 6;
+  base::Buffer out;
+  out.append(batch.bytes().first(kBatchHeaderBytes));
+  store_big_endian(out.data() + 21, static_cast<std::uint16_t>(batch.attributes() & ~kCodecAndDeleteHorizon));
+  store_big_endian(out.data() + 27, base::to_ms(base::kNoTimestamp));
+  store_big_endian(out.data() + 57, std::int32_t{0});
+  finish(out);
+  return out;
 }
 
 base::Result<base::Buffer> recompress(const BatchView& batch, Codec codec, int level, std::size_t limit_bytes) {

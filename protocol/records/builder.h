@@ -49,7 +49,7 @@ class BatchBuilder {
   // A record taken from another batch, headers included.
   void add_at(base::Offset offset, base::Timestamp timestamp, const RecordView& record);
 
-  // The batch reaches to here although its last records are gone, or it never had any (compaction).
+  // The batch reaches to here although its last records are gone (compaction).
   void set_last_offset(base::Offset offset) { last_offset_ = offset; }
 
   std::int32_t record_count() const { return count_; }
@@ -83,6 +83,9 @@ struct TxnMarkerSpec {
   TxnMarker marker;
 };
 base::Buffer build_txn_marker(const TxnMarkerSpec& spec);
+
+// What compaction leaves of a batch that has lost all its records, but still holds its producer's last sequence.
+base::Buffer build_emptied_batch(const BatchView& batch);
 
 // The same records under another codec; every header field but codec, length and checksum stays.
 base::Result<base::Buffer> recompress(const BatchView& batch, Codec codec, int level = kDefaultLevel,
