@@ -5,12 +5,16 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/logging.h"
 #include "base/loop.h"
 #include "base/token_bucket.h"
 #include "broker/network/network_settings.h"
+
+struct addrinfo;
 
 namespace broker {
 
@@ -21,7 +25,7 @@ class AcceptedSocket {
     std::string host;  // an IPv4 address even if it came through an IPv6 socket
     std::uint16_t port = 0;
   };
-  AcceptedSocket(int descriptor, Address peer) : peer(std::move(peer)), descriptor_(descriptor) {}
+  AcceptedSocket(int descriptor, Address from) : peer(std::move(from)), descriptor_(descriptor) {}
   AcceptedSocket(AcceptedSocket&& other) noexcept
       : peer(std::move(other.peer)), descriptor_(std::exchange(other.descriptor_, -1)) {}
   AcceptedSocket& operator=(AcceptedSocket&&) = delete;
@@ -57,7 +61,7 @@ class Listener {
  private:
   struct Socket;  // keeps Asio out of this header
 
-  base::Status listen_on(const struct addrinfo& address, bool ipv6_only);
+  base::Status listen_on(const addrinfo& address, bool ipv6_only);
   void await_clients();
   void accept_clients();
   void back_off(int error);

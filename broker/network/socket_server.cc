@@ -31,7 +31,9 @@ SocketServer::SocketServer(NetworkSettings settings, Parts parts)
 SocketServer::~SocketServer() { stop({}); }
 
 base::Status SocketServer::bind() {
-  ConnectionLimits::Limits limits{.total = settings_.max_connections, .per_address = settings_.max_connections_per_ip};
+  ConnectionLimits::Limits limits;
+  limits.total = settings_.max_connections;
+  limits.per_address = settings_.max_connections_per_ip;
   for (const auto& [host, limit] : settings_.max_connections_overrides) {
     auto addresses = resolve_addresses(host);
     if (!addresses)
