@@ -108,9 +108,11 @@ void BatchBuilder::add_at(base::Offset offset, base::Timestamp timestamp, const 
 
 void BatchBuilder::write(base::Offset offset, base::Timestamp timestamp, const OptionalBytes& key,
                          const OptionalBytes& value, const Headers& headers) {
-  const auto offset_delta = offset - spec_.base_offset;
-  base::invariant(offset > last_offset_ && offset_delta <= std::numeric_limits<std::int32_t>::max(),
-                  "offsets in a batch rise and stay within 2^31 of its base");
+  const auto offset_delta = wrapping_subtract(offset.raw, spec_.base_offset.raw);
+  if (offset <= last_offset_ || offset_delta > std::numeric_limits<std::int32_t>::max()) {
+    offsets_broken_ = true;
+    return;
+  }
   if (count_ == 0 && !spec_.delete_horizon) base_timestamp_ = timestamp;
   const auto timestamp_delta = wrapping_subtract(base::to_ms(timestamp), base::to_ms(base_timestamp_));
 
@@ -158,6 +160,8 @@ void BatchBuilder::write_batch_header(base::Buffer& out) const {
 }
 
 base::Result<base::Buffer> BatchBuilder::build() && {
+  if (offsets_broken_)
+    return fail(ErrorCode::corrupt_message, "offsets that do not rise, or lie too far from {}", spec_.base_offset);
   base::invariant(count_ > 0, "a batch is built from records");
   if (bytes_.size() > kMaxEntryBytes) return fail(ErrorCode::message_too_large, "a batch of {} bytes", bytes_.size());
   write_batch_header(bytes_);

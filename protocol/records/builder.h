@@ -44,7 +44,8 @@ class BatchBuilder {
 
   // At the offset behind the last record's.
   void add(const RecordFields& record);
-  // Offsets rise, and stay within 2^31 of the base offset.
+  // Offsets must rise and stay within 2^31 of the base offset; build() refuses when they did not, since records copied
+  // from elsewhere may bring any offset.
   void add_at(base::Offset offset, const RecordFields& record);
   // A record taken from another batch, headers included.
   void add_at(base::Offset offset, base::Timestamp timestamp, const RecordView& record);
@@ -56,7 +57,8 @@ class BatchBuilder {
   std::size_t size_bytes() const { return bytes_.size(); }  // before compression
   base::Offset next_offset() const { return base::Offset{last_offset_.raw + 1}; }
 
-  // Fails only when a codec does, or beyond the 2 GiB a length field can tell.
+  // At least one record must have been added. Fails as said above, when a codec does, or beyond the 2 GiB that a length
+  // field can tell.
   base::Result<base::Buffer> build() &&;
 
  private:
@@ -68,6 +70,7 @@ class BatchBuilder {
   BatchSpec spec_;
   base::Buffer bytes_;  // room for the batch header, then the records
   std::int32_t count_ = 0;
+  bool offsets_broken_ = false;
   base::Offset last_offset_;
   base::Timestamp base_timestamp_ = base::kNoTimestamp;
   base::Timestamp max_timestamp_ = base::kNoTimestamp;

@@ -158,7 +158,7 @@ void LegacyBuilder::add(base::Offset offset, base::Timestamp timestamp, const Op
   last_offset_ = offset;
   max_timestamp_ = std::max(max_timestamp_, timestamp);
   const bool relative = spec_.codec != Codec::none && spec_.magic == 1;
-  const base::Offset written{relative ? offset - first_offset_ : offset.raw};
+  const base::Offset written{relative ? wrapping_subtract(offset.raw, first_offset_.raw) : offset.raw};
   write(bytes_, {written, spec_.log_append_time.value_or(timestamp), Codec::none, key, value});
 }
 
