@@ -1,0 +1,156 @@
+#include "storage/segment/entry_file.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace storage {
+namespace {
+
+using base::ErrorCode;
+using base::fail;
+using base::invariant;
+
+bool all_zero(std::span<const std::byte> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
+}  // namespace
+
+Status EntryFile::open(base::OpenMode mode) const {
+  if (file_) return {};
+  auto file = files_.open(path_, mode);
+  if (!file) return file.error();
+  file_ = std::move(file).value();
+  return {};
+}
+
+Status EntryFile::load() {
+  file_.reset();
+  tail_.clear();
+  count_ = written_ = 0;
+  preallocated_ = false;
+  auto there = files_.exists(path_);
+  if (!there) return there.error();
+  if (!*there) return {};
+  if (auto s = open(base::OpenMode::read_write); !s) return s;
+  auto size = file_->size();
+  if (!size) return size.error();
+  count_ = written_ = *size / layout_.entry_bytes;
+  // Zeros at the end are preallocated space of a broker that did not stop in order. A file that is trimmed, as most
+  // are, ends in an entry and costs one read here.
+  std::vector<std::byte> chunk(kTailEntries * layout_.entry_bytes);
+  bool first = true;
+  while (count_ > 0) {
+    const auto n = first ? std::size_t{1} : std::min(count_, kTailEntries);
+    first = false;
+    const std::span<std::byte> out{chunk.data(), n * layout_.entry_bytes};
+    auto got = file_->read_at((count_ - n) * layout_.entry_bytes, out);
+    if (!got) return got.error();
+    if (all_zero(out)) {
+      count_ -= n;
+      continue;
+    }
+    for (std::size_t i = n; i > 0 && all_zero(out.subspan((i - 1) * layout_.entry_bytes, layout_.entry_bytes)); --i)
+      --count_;
+    break;
+  }
+  written_ = count_;
+  return {};
+}
+
+Status EntryFile::reset() {
+  file_.reset();
+  tail_.clear();
+  count_ = written_ = 0;
+  preallocated_ = false;
+  return files_.remove(path_);
+}
+
+Status EntryFile::append(std::span<const std::byte> entry) {
+  invariant(entry.size() == layout_.entry_bytes, "an entry has the size of its file's entries");
+  if (!preallocated_) {
+    if (auto s = open(base::OpenMode::create_or_open); !s) return s;
+    if (auto s = file_->truncate(std::max(count_, capacity()) * layout_.entry_bytes); !s) return s;
+    preallocated_ = true;
+  }
+  tail_.insert(tail_.end(), entry.begin(), entry.end());
+  ++count_;
+  if (tail_.size() < kTailEntries * layout_.entry_bytes) return {};
+  if (auto s = write_pending(); !s) return s;
+  tail_.erase(tail_.begin(), tail_.begin() + static_cast<std::ptrdiff_t>(tail_.size() / 2));
+  return {};
+}
+
+Status EntryFile::write_pending() {
+  if (written_ == count_) return {};
+  const auto skip = (written_ - tail_begin()) * layout_.entry_bytes;
+  if (auto s = file_->write_at(written_ * layout_.entry_bytes, std::span<const std::byte>(tail_).subspan(skip)); !s)
+    return s;
+  written_ = count_;
+  return {};
+}
+
+Status EntryFile::read(std::size_t at, std::span<std::byte> out) const {
+  invariant(at < count_ && out.size() == layout_.entry_bytes, "an entry that exists, read whole");
+  if (at >= tail_begin()) {
+    const auto from = (at - tail_begin()) * layout_.entry_bytes;
+    std::copy_n(tail_.begin() + static_cast<std::ptrdiff_t>(from), out.size(), out.begin());
+    return {};
+  }
+  if (auto s = open(base::OpenMode::read_write); !s) return s;
+  auto got = file_->read_at(at * layout_.entry_bytes, out);
+  if (!got) return got.error();
+  if (*got != out.size()) return fail(ErrorCode::kafka_storage_error, "{} is shorter than it was", path_);
+  return {};
+}
+
+Result<std::size_t> EntryFile::partition_point(absl::FunctionRef<bool(const std::byte*)> before) const {
+  const auto size = layout_.entry_bytes;
+  const auto in_memory = [&](std::span<const std::byte> entries) {
+    std::size_t low = 0, high = entries.size() / size;
+    while (low < high) {
+      const auto middle = (low + high) / 2;
+      before(entries.data() + middle * size) ? low = middle + 1 : high = middle;
+    }
+    return low;
+  };
+  if (!tail_.empty() && (tail_begin() == 0 || before(tail_.data()))) return tail_begin() + in_memory(tail_);
+
+  std::size_t low = 0, high = tail_begin();
+  if (high == 0) return low;
+  if (auto s = open(base::OpenMode::read_write); !s) return s.error();
+  std::vector<std::byte> chunk(std::min(high, kTailEntries) * size);
+  while (high - low > kTailEntries) {
+    const auto middle = (low + high) / 2;
+    if (auto s = read(middle, {chunk.data(), size}); !s) return s.error();
+    before(chunk.data()) ? low = middle + 1 : high = middle;
+  }
+  const std::span<std::byte> rest{chunk.data(), (high - low) * size};
+  auto got = file_->read_at(low * size, rest);
+  if (!got) return got.error();
+  if (*got != rest.size()) return fail(ErrorCode::kafka_storage_error, "{} is shorter than it was", path_);
+  return low + in_memory(rest);
+}
+
+Status EntryFile::keep_first(std::size_t count) {
+  if (count >= count_) return {};
+  const auto begin = tail_begin();
+  count >= begin ? tail_.resize((count - begin) * layout_.entry_bytes) : tail_.clear();
+  count_ = count;
+  if (written_ <= count) return {};
+  written_ = count;
+  if (auto s = open(base::OpenMode::create_or_open); !s) return s;
+  if (auto s = file_->truncate(count * layout_.entry_bytes); !s) return s;
+  preallocated_ = false;
+  return {};
+}
+
+Status EntryFile::trim() {
+  if (auto s = open(base::OpenMode::create_or_open); !s) return s;
+  if (auto s = write_pending(); !s) return s;
+  preallocated_ = false;
+  return file_->truncate(count_ * layout_.entry_bytes);
+}
+
+}  // namespace storage

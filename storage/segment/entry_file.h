@@ -1,0 +1,77 @@
+// A file of fixed-size entries that only grows at its end: what the offset and the time index have in common.
+//
+// The newest entries are kept in memory and reach the file in groups, because an index can always be rebuilt from the
+// data: a crash may lose them, an append does not pay a system call for them, and lookups near the end, which is where
+// consumers read, cost no I/O. Older entries are searched in the file. Memory: at most kTailEntries per file.
+//
+// While its segment is active the file is preallocated (sparse) and zero filled, as Apache Kafka leaves it; trim()
+// cuts it to the entries it holds. The file is opened when first needed, created with the first entry.
+// Guarded by the owner of the segment.
+#pragma once
+
+#include <absl/functional/function_ref.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+
+namespace storage {
+
+using base::FileSystem;
+using base::Result;
+using base::Status;
+
+class EntryFile {
+ public:
+  static constexpr std::size_t kTailEntries = 512;
+
+  struct Layout {
+    std::size_t entry_bytes;
+    std::size_t max_bytes;  // preallocated size; a file found larger is used as it is
+  };
+  EntryFile(FileSystem& files, std::string path, Layout layout)
+      : files_(files), path_(std::move(path)), layout_(layout) {}
+
+  // What the file on disk holds: its size divided by the size of an entry, without the zeros at its end.
+  Status load();
+  // An empty file in its place (the old one is removed); nothing is created before the first entry.
+  Status reset();
+
+  std::size_t count() const { return count_; }
+  std::size_t capacity() const { return layout_.max_bytes / layout_.entry_bytes; }
+
+  // `entry` has entry_bytes.
+  Status append(std::span<const std::byte> entry);
+  // Copies entry `at` < count().
+  Status read(std::size_t at, std::span<std::byte> out) const;
+  // The first entry for which `before` is false; count() if there is none. Entries must be partitioned by `before`;
+  // on a damaged file the answer is some position in [0, count()].
+  Result<std::size_t> partition_point(absl::FunctionRef<bool(const std::byte*)> before) const;
+
+  // Keeps the first `count` entries.
+  Status keep_first(std::size_t count);
+  // All entries into the file, which is then cut to their size (created if need be).
+  Status trim();
+  // An open file to be synced by another thread; null when there is no file.
+  std::shared_ptr<base::File> file() const { return file_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  Status open(base::OpenMode mode) const;
+  Status write_pending();
+  std::size_t tail_begin() const { return count_ - tail_.size() / layout_.entry_bytes; }
+
+  FileSystem& files_;
+  std::string path_;
+  Layout layout_;
+  mutable std::shared_ptr<base::File> file_;  // opened by the first lookup that needs it
+  std::size_t count_ = 0;
+  std::size_t written_ = 0;  // entries in the file
+  bool preallocated_ = false;
+  std::vector<std::byte> tail_;  // the last entries; begins at or before entry `written_`
+};
+
+}  // namespace storage

@@ -1,0 +1,49 @@
+// Walking the entries (batches of magic 2, messages of magic 0 and 1) of a data file.
+#pragma once
+
+#include <absl/functional/function_ref.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/file_system.h"
+#include "protocol/records/batch.h"
+
+namespace storage {
+
+// Only the fixed part of each entry is read, through a small window: to find a place in a file. One system call per
+// window or per entry, whichever is less. Borrows the file. Not thread-safe.
+class HeaderScan {
+ public:
+  HeaderScan(const base::File& file, std::uint64_t from, std::uint64_t to) : file_(file), position_(from), end_(to) {}
+
+  struct Found {
+    protocol::EntryHeader header;
+    std::uint64_t position = 0;
+    std::uint64_t end() const { return position + header.size_bytes; }
+  };
+  // Nothing at the end, also when it cuts an entry short. `corrupt_message` where no entry begins.
+  base::Result<std::optional<Found>> next();
+
+ private:
+  const base::File& file_;
+  std::uint64_t position_;
+  std::uint64_t end_;
+  std::vector<std::byte> window_;
+  std::uint64_t window_begin_ = 0;
+};
+
+struct ScanEnd {
+  std::uint64_t position = 0;  // behind the last good entry
+  base::Status why;            // `corrupt_message` when something else than the end of the file stopped the scan
+};
+
+// Reads every entry in [from, to) whole, in large pieces. `take` may refuse one: its error stops the scan before it.
+// `why` says what stopped a scan early; the Result itself fails only when the file cannot be read.
+base::Result<ScanEnd> scan_entries(
+    const base::File& file, std::uint64_t from, std::uint64_t to,
+    absl::FunctionRef<base::Status(const protocol::EntryView& entry, std::uint64_t position)> take);
+
+}  // namespace storage

@@ -1,0 +1,57 @@
+#include "storage/segment/offset_index.h"
+
+#include <array>
+#include <limits>
+
+#include "base/bytes.h"
+
+namespace storage {
+
+OffsetIndex::Entry OffsetIndex::decode(const std::byte* at) const {
+  return {.offset = base_ + base::load_big_endian<std::int32_t>(at),
+          .position = static_cast<std::uint32_t>(base::load_big_endian<std::int32_t>(at + 4))};
+}
+
+Status OffsetIndex::append(Offset offset, std::uint64_t position) {
+  const auto relative = offset - base_;
+  constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
+  if (is_full() || relative < 0 || relative > kMost || position > static_cast<std::uint64_t>(kMost)) return {};
+  if (count() > 0) {
+    if (!newest_) {
+      auto newest = last();
+      if (!newest) return newest.error();
+      newest_ = (*newest)->offset;
+    }
+    if (offset <= *newest_) return {};
+  }
+  std::array<std::byte, kEntryBytes> entry;
+  base::store_big_endian(entry.data(), static_cast<std::int32_t>(relative));
+  base::store_big_endian(entry.data() + 4, static_cast<std::int32_t>(position));
+  newest_ = offset;
+  return entries_.append(entry);
+}
+
+Result<std::optional<OffsetIndex::Entry>> OffsetIndex::find(Offset offset) const {
+  auto behind = entries_.partition_point([&](const std::byte* at) { return decode(at).offset <= offset; });
+  if (!behind) return behind.error();
+  if (*behind == 0) return std::optional<Entry>{};
+  std::array<std::byte, kEntryBytes> entry;
+  if (auto s = entries_.read(*behind - 1, entry); !s) return s.error();
+  return std::optional(decode(entry.data()));
+}
+
+Result<std::optional<OffsetIndex::Entry>> OffsetIndex::last() const {
+  if (count() == 0) return std::optional<Entry>{};
+  std::array<std::byte, kEntryBytes> entry;
+  if (auto s = entries_.read(count() - 1, entry); !s) return s.error();
+  return std::optional(decode(entry.data()));
+}
+
+Status OffsetIndex::truncate_to(Offset offset) {
+  auto keep = entries_.partition_point([&](const std::byte* at) { return decode(at).offset < offset; });
+  if (!keep) return keep.error();
+  newest_.reset();
+  return entries_.keep_first(*keep);
+}
+
+}  // namespace storage

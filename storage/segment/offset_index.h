@@ -1,0 +1,55 @@
+// Where in the data file an offset lies, sparsely.
+//
+// One entry, 8 bytes, big-endian, ascending:
+//   [ offset - base offset : i32 ][ position in the data file : i32 ]
+// The entry names the last offset of a batch (Apache Kafka 2.7: of an append) that begins at the position.
+// No checksum: a damaged index costs a rebuild from the data file, never a wrong answer, because a reader verifies the
+// batch it lands on. Guarded by the owner of the segment; lookups near the end cost no I/O (entry_file.h).
+#pragma once
+
+#include <optional>
+
+#include "base/ids.h"
+#include "storage/segment/entry_file.h"
+
+namespace storage {
+
+using base::Offset;
+
+class OffsetIndex {
+ public:
+  static constexpr std::size_t kEntryBytes = 8;
+
+  OffsetIndex(FileSystem& files, std::string path, Offset base, std::size_t max_bytes)
+      : entries_(files, std::move(path), {.entry_bytes = kEntryBytes, .max_bytes = max_bytes}), base_(base) {}
+
+  struct Entry {
+    Offset offset;
+    std::uint64_t position = 0;
+    bool operator==(const Entry&) const = default;
+  };
+
+  Status load() { return entries_.load(); }
+  Status reset() { return entries_.reset(); }
+  std::size_t count() const { return entries_.count(); }
+  bool is_full() const { return count() >= entries_.capacity(); }
+
+  // Ignored when the index is full or the offset does not rise: an index may know less, never contradict itself.
+  Status append(Offset offset, std::uint64_t position);
+  // The greatest entry at or below `offset`; nothing: begin at the front of the file.
+  Result<std::optional<Entry>> find(Offset offset) const;
+  Result<std::optional<Entry>> last() const;
+  // Drops the entries at and above `offset`.
+  Status truncate_to(Offset offset);
+  Status trim() { return entries_.trim(); }
+  std::shared_ptr<base::File> file() const { return entries_.file(); }
+
+ private:
+  Entry decode(const std::byte* at) const;
+
+  EntryFile entries_;
+  Offset base_;
+  std::optional<Offset> newest_;  // of the last entry, once one was appended or read
+};
+
+}  // namespace storage

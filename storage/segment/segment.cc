@@ -1,0 +1,436 @@
+#include "storage/segment/segment.h"
+
+#include <absl/container/inlined_vector.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "base/buffer.h"
+#include "base/check.h"
+#include "storage/segment/entry_scan.h"
+#include "storage/segment/timestamp_search.h"
+
+namespace storage {
+namespace {
+
+using base::ErrorCode;
+using base::fail;
+using base::invariant;
+using base::kNoTimestamp;
+
+// Enough for the fetches that follow the end of a log and for a high watermark a few appends behind it.
+constexpr std::size_t kRecentPlaces = 8;
+
+}  // namespace
+
+Segment::Segment(FileSystem& files, std::string directory, Offset base, IndexSettings index, Timestamp now)
+    : files_(files),
+      directory_(std::move(directory)),
+      base_(base),
+      index_settings_(index),
+      created_(now),
+      offset_index_(files, path(FileKind::offset_index), base, index.max_bytes),
+      time_index_(files, path(FileKind::time_index), base, index.max_bytes),
+      txn_index_(files, path(FileKind::txn_index)) {}
+
+Result<std::unique_ptr<Segment>> Segment::create(FileSystem& files, std::string directory, Offset base,
+                                                 IndexSettings index, Timestamp now) {
+  std::unique_ptr<Segment> segment(new Segment(files, std::move(directory), base, index, now));
+  // Indexes first: if we stop here, an empty segment with stale indexes must not be what the next start finds.
+  if (auto s = segment->offset_index_.reset(); !s) return s.error();
+  if (auto s = segment->time_index_.reset(); !s) return s.error();
+  if (auto s = segment->txn_index_.reset(); !s) return s.error();
+  auto data = files.open(segment->path(FileKind::data), base::OpenMode::create_or_open);
+  if (!data) return data.error();
+  auto size = (*data)->size();
+  if (!size) return size.error();
+  if (*size != 0)
+    return fail(ErrorCode::kafka_storage_error, "{} should be new but holds {} bytes", (*data)->path(), *size);
+  segment->data_ = std::move(data).value();
+  segment->indexes_loaded_ = true;
+  segment->largest_ = Largest{kNoTimestamp, base};
+  return segment;
+}
+
+Result<std::unique_ptr<Segment>> Segment::open(FileSystem& files, std::string directory, Offset base,
+                                               IndexSettings index, Timestamp now) {
+  std::unique_ptr<Segment> segment(new Segment(files, std::move(directory), base, index, now));
+  auto info = files.info(segment->path(FileKind::data));
+  if (!info) return info.error();
+  segment->size_ = info->size_bytes;
+  segment->sealed_ = true;
+  return segment;
+}
+
+Status Segment::open_data() {
+  if (data_) return {};
+  auto data = files_.open(path(FileKind::data), base::OpenMode::read_write);
+  if (!data) return data.error();
+  data_ = std::move(data).value();
+  return {};
+}
+
+Status Segment::load_indexes() {
+  if (indexes_loaded_) return {};
+  if (auto s = offset_index_.load(); !s) return s;
+  if (auto s = time_index_.load(); !s) return s;
+  indexes_loaded_ = true;
+  if (size_ > 0 && offset_index_.count() == 0 && size_ > 16 * index_settings_.interval_bytes) return rebuild_indexes();
+  return {};
+}
+
+Status Segment::append(std::span<const SegmentBatch> batches) {
+  if (auto s = open_data(); !s) return s;
+  if (auto s = load_indexes(); !s) return s;
+  if (!largest_) {
+    auto largest = load_largest();
+    if (!largest) return largest.error();
+    largest_ = *largest;
+  }
+  sealed_ = false;
+  absl::InlinedVector<std::span<const std::byte>, 8> pieces;
+  std::size_t total = 0;
+  for (const auto& batch : batches) {
+    total += batch.bytes.size();
+    // Batches that lie side by side in memory are one piece.
+    if (!pieces.empty() && pieces.back().data() + pieces.back().size() == batch.bytes.data())
+      pieces.back() = {pieces.back().data(), pieces.back().size() + batch.bytes.size()};
+    else
+      pieces.push_back(batch.bytes);
+  }
+  if (auto s = data_->write_at(size_, pieces); !s) return s;
+  auto position = size_;
+  size_ += total;
+  for (const auto& batch : batches) {
+    index({.position = position,
+           .size_bytes = batch.bytes.size(),
+           .base_offset = batch.base_offset,
+           .last_offset = batch.last_offset},
+          batch.max_timestamp);
+    position += batch.bytes.size();
+  }
+  return index_status_;
+}
+
+void Segment::index(const Place& place, Timestamp max_timestamp) {
+  if (place.position == 0) first_time_ = max_timestamp;
+  if (max_timestamp > largest_->timestamp) largest_ = Largest{max_timestamp, place.last_offset};
+  if (bytes_since_entry_ > index_settings_.interval_bytes) {
+    auto s = offset_index_.append(place.last_offset, place.position);
+    if (s && largest_->timestamp != kNoTimestamp) s = time_index_.append(largest_->timestamp, largest_->offset);
+    if (!s && index_status_.ok()) index_status_ = s;
+    bytes_since_entry_ = 0;
+  }
+  bytes_since_entry_ += place.size_bytes;
+  if (recent_.size() == kRecentPlaces) recent_.erase(recent_.begin());
+  recent_.push_back(place);
+}
+
+std::optional<Segment::Place> Segment::locate_recent(Offset offset) const {
+  if (recent_.empty() || offset > recent_.back().last_offset) return std::nullopt;
+  for (std::size_t i = recent_.size(); i-- > 0;) {
+    const bool reaches_back = i > 0 ? offset > recent_[i - 1].last_offset : recent_[i].position == 0;
+    if (reaches_back) return recent_[i];
+  }
+  return std::nullopt;
+}
+
+Result<std::uint64_t> Segment::scan_start(Offset offset) {
+  if (auto s = load_indexes(); !s) return s.error();
+  auto entry = offset_index_.find(offset);
+  if (!entry) return entry.error();
+  if (!*entry) return std::uint64_t{0};
+  const auto position = (*entry)->position;
+  // Whatever the index says, a batch must begin there, and not beyond what we look for.
+  bool sound = position < size_;
+  if (sound && position > 0) {
+    HeaderScan scan(*data_, position, size_);
+    auto first = scan.next();
+    if (!first && first.error().code != ErrorCode::corrupt_message) return first.error();
+    sound = first && *first && (*first)->header.base_offset <= offset && (*first)->header.base_offset >= base_;
+  }
+  if (sound) return position;
+  if (rebuilt_) return std::uint64_t{0};
+  if (auto s = rebuild_indexes(); !s) return s.error();
+  return scan_start(offset);
+}
+
+Result<std::optional<Segment::Place>> Segment::locate(Offset offset) {
+  if (size_ == 0) return std::optional<Place>{};
+  if (!recent_.empty() && offset > recent_.back().last_offset) return std::optional<Place>{};
+  if (auto recent = locate_recent(offset)) return recent;
+  if (auto s = open_data(); !s) return s.error();
+  auto start = scan_start(offset);
+  if (!start) return start.error();
+  HeaderScan scan(*data_, *start, size_);
+  for (;;) {
+    auto found = scan.next();
+    if (!found) return found.error();
+    if (!*found) return std::optional<Place>{};
+    const auto& header = (*found)->header;
+    if (header.last_offset < offset) continue;
+    return std::optional(Place{.position = (*found)->position,
+                               .size_bytes = header.size_bytes,
+                               .base_offset = header.base_offset,
+                               .last_offset = header.last_offset});
+  }
+}
+
+Result<std::optional<Segment::Slice>> Segment::read(Offset from, std::optional<Offset> bound, ReadLimits limits) {
+  if (auto s = open_data(); !s) return s.error();
+  auto first = locate(from);
+  if (!first) return first.error();
+  if (!*first) return std::optional<Slice>{};
+  auto end = size_;
+  if (bound) {
+    auto last = locate(*bound);
+    if (!last) return last.error();
+    if (*last) end = (*last)->position;
+  }
+  Slice slice{.records = {.file = data_, .position = (*first)->position, .size_bytes = 0},
+              .first_offset = (*first)->base_offset};
+  if (end <= (*first)->position) return std::optional(slice);
+  auto size = std::min<std::uint64_t>(end - (*first)->position, limits.max_bytes);
+  if (limits.at_least_one_batch) size = std::max<std::uint64_t>(size, (*first)->size_bytes);
+  slice.records.size_bytes = static_cast<std::size_t>(size);
+  return std::optional(slice);
+}
+
+Result<std::optional<TimestampedOffset>> Segment::find_timestamp(Timestamp target, Offset from) {
+  if (size_ == 0) return std::optional<TimestampedOffset>{};
+  auto largest = largest_timestamp();
+  if (!largest) return largest.error();
+  if (!*largest || **largest < target) return std::optional<TimestampedOffset>{};
+  auto hint = time_index_.find(target);
+  if (!hint) return hint.error();
+  auto start = locate(std::max(from, *hint ? (*hint)->offset : base_));
+  if (!start) return start.error();
+  if (!*start) return std::optional<TimestampedOffset>{};
+  HeaderScan scan(*data_, (*start)->position, size_);
+  for (;;) {
+    auto found = scan.next();
+    if (!found) return found.error();
+    if (!*found) return std::optional<TimestampedOffset>{};
+    const auto& header = (*found)->header;
+    if (header.max_timestamp < target) continue;
+    base::Buffer bytes(header.size_bytes);
+    auto got = data_->read_at((*found)->position, bytes.bytes());
+    if (!got) return got.error();
+    auto entry = protocol::EntryView::parse(std::span<const std::byte>(bytes.bytes().first(*got)));
+    if (!entry) return entry.error();
+    if (!*entry) return std::optional<TimestampedOffset>{};
+    auto record = find_timestamp_in(**entry, target, from);
+    if (!record || *record) return record;
+  }
+}
+
+Result<Segment::Largest> Segment::load_largest() {
+  if (auto s = open_data(); !s) return s.error();
+  if (auto s = load_indexes(); !s) return s.error();
+  Largest largest{kNoTimestamp, base_};
+  auto last = time_index_.last();
+  if (!last) return last.error();
+  if (*last) largest = {(*last)->timestamp, (*last)->offset};
+  if (size_ == 0 || (sealed_ && *last)) return largest;
+  // Without a closing entry: what was written behind the last one.
+  auto start = scan_start(largest.offset);
+  if (!start) return start.error();
+  HeaderScan scan(*data_, *start, size_);
+  for (;;) {
+    auto found = scan.next();
+    if (!found) return found.error();
+    if (!*found) return largest;
+    const auto& header = (*found)->header;
+    if (header.max_timestamp > largest.timestamp) largest = {header.max_timestamp, header.last_offset};
+  }
+}
+
+Result<std::optional<Timestamp>> Segment::largest_timestamp() {
+  if (!largest_) {
+    auto largest = load_largest();
+    if (!largest) return largest.error();
+    largest_ = *largest;
+  }
+  return largest_->timestamp < Timestamp{} ? std::optional<Timestamp>{} : std::optional(largest_->timestamp);
+}
+
+Result<Timestamp> Segment::modified() const {
+  auto info = files_.info(path(FileKind::data));
+  if (!info) return info.error();
+  return info->modified;
+}
+
+Result<Offset> Segment::read_next_offset() {
+  if (size_ == 0) return base_;
+  if (!recent_.empty()) return recent_.back().last_offset + 1;
+  if (auto s = open_data(); !s) return s.error();
+  auto start = scan_start(Offset{std::numeric_limits<std::int64_t>::max()});
+  if (!start) return start.error();
+  HeaderScan scan(*data_, *start, size_);
+  auto next = base_;
+  std::uint64_t end = *start;
+  for (;;) {
+    auto found = scan.next();
+    if (!found) return found.error();
+    if (!*found) break;
+    next = (*found)->header.next_offset();
+    end = (*found)->end();
+  }
+  if (end != size_)
+    return fail(ErrorCode::corrupt_message, "{} ends inside the entry at {}", path(FileKind::data), end);
+  return next;
+}
+
+Result<std::chrono::milliseconds> Segment::filling_for(Timestamp newest, Timestamp now) {
+  if (size_ == 0) return std::chrono::milliseconds{0};
+  if (!first_time_) {
+    if (auto s = open_data(); !s) return s.error();
+    HeaderScan scan(*data_, 0, size_);
+    auto first = scan.next();
+    if (!first) return first.error();
+    first_time_ = *first ? (*first)->header.max_timestamp : kNoTimestamp;
+  }
+  return *first_time_ >= Timestamp{} ? newest - *first_time_ : now - created_;
+}
+
+Status Segment::truncate_to(Offset offset) {
+  if (auto s = open_data(); !s) return s;
+  auto place = locate(offset);
+  if (!place) return place.error();
+  if (!*place) return {};
+  if (auto s = load_indexes(); !s) return s;
+  // Indexes first: an index that knows too little is only slow.
+  if (auto s = offset_index_.truncate_to(offset); !s) return s;
+  if (auto s = time_index_.truncate_to(offset); !s) return s;
+  if (auto s = txn_index_.truncate_to(offset); !s) return s;
+  sealed_ = false;
+  recent_.clear();
+  largest_.reset();
+  bytes_since_entry_ = 0;
+  size_ = (*place)->position;
+  if (size_ == 0) first_time_.reset();
+  return data_->truncate(size_);
+}
+
+Result<Segment::Recovered> Segment::recover(absl::FunctionRef<Status(const protocol::EntryView&)> seen) {
+  if (auto s = open_data(); !s) return s.error();
+  if (auto s = offset_index_.reset(); !s) return s.error();
+  if (auto s = time_index_.reset(); !s) return s.error();
+  if (auto s = txn_index_.reset(); !s) return s.error();
+  indexes_loaded_ = rebuilt_ = true;
+  sealed_ = false;
+  largest_ = Largest{kNoTimestamp, base_};
+  bytes_since_entry_ = 0;
+  recent_.clear();
+  first_time_.reset();
+  auto next = base_;
+  auto end = scan_entries(*data_, 0, size_, [&](const protocol::EntryView& entry, std::uint64_t position) -> Status {
+    if (!entry.crc_ok()) return fail(ErrorCode::corrupt_message, "the checksum of the entry at {} is wrong", position);
+    if (entry.base_offset() < next || entry.last_offset() < entry.base_offset() ||
+        entry.last_offset() - base_ > std::numeric_limits<std::int32_t>::max())
+      return fail(ErrorCode::corrupt_message, "the entry at {} holds offsets {} to {}, expected {} or more", position,
+                  entry.base_offset(), entry.last_offset(), next);
+    if (auto s = seen(entry); !s) return s;
+    index({.position = position,
+           .size_bytes = entry.size_bytes(),
+           .base_offset = entry.base_offset(),
+           .last_offset = entry.last_offset()},
+          entry.max_timestamp());
+    next = entry.next_offset();
+    return {};
+  });
+  if (!end) return end.error();
+  // What the callback could not do (write a transaction index) is not the data's fault.
+  if (!end->why && end->why.error().code == ErrorCode::kafka_storage_error) return end->why.error();
+  if (!index_status_) return index_status_.error();
+  recent_.clear();
+  Recovered recovered{.next_offset = next, .dropped_bytes = size_ - end->position, .why = end->why};
+  if (recovered.dropped_bytes > 0) {
+    if (auto s = data_->truncate(end->position); !s) return s.error();
+    size_ = end->position;
+  }
+  return recovered;
+}
+
+Status Segment::replay(Offset from, absl::FunctionRef<Status(const protocol::EntryView&)> seen) {
+  if (auto s = open_data(); !s) return s;
+  auto place = locate(from);
+  if (!place) return place.error();
+  if (!*place) return {};
+  auto end = scan_entries(*data_, (*place)->position, size_,
+                          [&](const protocol::EntryView& entry, std::uint64_t) { return seen(entry); });
+  if (!end) return end.error();
+  return end->why;
+}
+
+Status Segment::rebuild_indexes() {
+  if (auto s = open_data(); !s) return s;
+  if (auto s = offset_index_.reset(); !s) return s;
+  if (auto s = time_index_.reset(); !s) return s;
+  indexes_loaded_ = rebuilt_ = true;
+  largest_ = Largest{kNoTimestamp, base_};
+  bytes_since_entry_ = 0;
+  const auto recent = std::exchange(recent_, {});
+  HeaderScan scan(*data_, 0, size_);
+  for (;;) {
+    auto found = scan.next();
+    if (!found) return found.error();
+    if (!*found) break;
+    const auto& header = (*found)->header;
+    index({.position = (*found)->position,
+           .size_bytes = header.size_bytes,
+           .base_offset = header.base_offset,
+           .last_offset = header.last_offset},
+          header.max_timestamp);
+  }
+  recent_ = recent;
+  if (!index_status_) return index_status_;
+  if (!std::exchange(sealed_, false)) return {};
+  return seal();
+}
+
+Result<bool> Segment::indexes_plausible() {
+  for (const auto kind : {FileKind::offset_index, FileKind::time_index}) {
+    auto there = files_.exists(path(kind));
+    if (!there) return there.error();
+    if (!*there) return size_ == 0;
+    auto info = files_.info(path(kind));
+    if (!info) return info.error();
+    const auto entry = kind == FileKind::offset_index ? OffsetIndex::kEntryBytes : TimeIndex::kEntryBytes;
+    if (info->size_bytes % entry != 0) return false;
+  }
+  auto aborted = txn_index_.entries();
+  if (aborted) return true;
+  if (aborted.error().code == ErrorCode::corrupt_message) return false;
+  return aborted.error();
+}
+
+Status Segment::seal() {
+  if (sealed_) return {};
+  if (auto s = load_indexes(); !s) return s;
+  auto largest = largest_timestamp();
+  if (!largest) return largest.error();
+  if (*largest)
+    if (auto s = time_index_.append(largest_->timestamp, largest_->offset, TimeIndex::Slot::closing); !s) return s;
+  if (auto s = offset_index_.trim(); !s) return s;
+  if (auto s = time_index_.trim(); !s) return s;
+  sealed_ = true;
+  return {};
+}
+
+Result<std::vector<std::shared_ptr<base::File>>> Segment::files_to_sync() {
+  std::vector<std::shared_ptr<base::File>> files;
+  if (auto s = open_data(); !s) return s.error();
+  files.push_back(data_);
+  for (auto file : {offset_index_.file(), time_index_.file(), txn_index_.file()})
+    if (file) files.push_back(std::move(file));
+  return files;
+}
+
+Status Segment::remove_files() {
+  for (const auto kind : {FileKind::offset_index, FileKind::time_index, FileKind::txn_index, FileKind::data})
+    if (auto s = files_.remove(path(kind)); !s) return s;
+  return {};
+}
+
+}  // namespace storage

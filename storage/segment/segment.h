@@ -1,0 +1,166 @@
+// One data file with its indexes: append, read, truncate, recover.
+//
+// Costs: an append is one gathered write; index entries go to memory (entry_file.h). A read at the end of the log needs
+// no I/O to find its place, an older one a few small reads. Opening reads nothing and opens nothing: files are opened
+// when first used, and what an append must know (largest timestamp, time of the first batch) is read then.
+//
+// Guarded by the lock of the partition that owns the log, except that a FileSlice once handed out, and the files of
+// files_to_sync(), may be used by any thread: the bytes of an entry never change once written.
+#pragma once
+
+#include <absl/functional/function_ref.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file_slice.h"
+#include "base/file_system.h"
+#include "base/ids.h"
+#include "protocol/records/batch.h"
+#include "storage/segment/names.h"
+#include "storage/segment/offset_index.h"
+#include "storage/segment/time_index.h"
+#include "storage/segment/txn_index.h"
+
+namespace storage {
+
+struct ReadLimits {
+  std::size_t max_bytes = 0;
+  bool at_least_one_batch = true;
+};
+
+// One whole batch to be written.
+struct SegmentBatch {
+  std::span<const std::byte> bytes;
+  Offset base_offset;
+  Offset last_offset;
+  Timestamp max_timestamp;
+};
+
+struct IndexSettings {
+  std::size_t max_bytes = 10'485'760;  // segment.index.bytes
+  std::size_t interval_bytes = 4096;   // index.interval.bytes
+};
+
+// A record found by its time.
+struct TimestampedOffset {
+  Offset offset;
+  Timestamp timestamp;
+  base::LeaderEpoch leader_epoch = base::kNoLeaderEpoch;
+  bool operator==(const TimestampedOffset&) const = default;
+};
+
+class Segment {
+ public:
+  // A new, empty segment. A data file of that name may exist only if it is empty.
+  static Result<std::unique_ptr<Segment>> create(FileSystem& files, std::string directory, Offset base,
+                                                 IndexSettings index, Timestamp now);
+  // One that exists. What lies in its files is looked at when it is needed.
+  static Result<std::unique_ptr<Segment>> open(FileSystem& files, std::string directory, Offset base,
+                                               IndexSettings index, Timestamp now);
+
+  Offset base_offset() const { return base_; }
+  std::uint64_t size_bytes() const { return size_; }
+
+  // All batches with one write. They follow each other and whatever is there.
+  Status append(std::span<const SegmentBatch> batches);
+
+  struct Slice {
+    base::FileSlice records;
+    Offset first_offset;  // of the batch the slice begins with; may be below what was asked for
+  };
+  // From the batch that holds `from`, up to the batch that holds `bound` (excluded; nothing: to the end of the file).
+  // The last batch may be cut short by the limit. Nothing: no batch here reaches `from`. An empty slice: none below
+  // the bound.
+  Result<std::optional<Slice>> read(Offset from, std::optional<Offset> bound, ReadLimits limits);
+
+  // The first record at or above `from` that is at least as young as `target`.
+  Result<std::optional<TimestampedOffset>> find_timestamp(Timestamp target, Offset from);
+  // Of any record here; nothing when there is none with a timestamp.
+  Result<std::optional<Timestamp>> largest_timestamp();
+  // Of the data file, which is when its last record was written.
+  Result<Timestamp> modified() const;
+  // Behind the last batch, found by reading the end of the file; base_offset() when empty. `corrupt_message` when the
+  // file does not end in a whole batch.
+  Result<Offset> read_next_offset();
+
+  // How long this segment has been filling, on the clock of the records where they have one.
+  Result<std::chrono::milliseconds> filling_for(Timestamp newest, Timestamp now);
+  bool indexes_full() const { return offset_index_.is_full() || time_index_.is_full(); }
+
+  // Drops every batch that reaches `offset`, and what the indexes say of it.
+  Status truncate_to(Offset offset);
+
+  struct Recovered {
+    Offset next_offset;
+    std::uint64_t dropped_bytes = 0;
+    base::Status why;  // what was wrong with the dropped bytes
+  };
+  // Reads the whole file: lengths, checksums, rising offsets. Cuts it before the first bad entry and writes the indexes
+  // anew. `seen` hears of each good entry in order and may append to txn_index(); an error from it makes the entry bad.
+  Result<Recovered> recover(absl::FunctionRef<Status(const protocol::EntryView&)> seen);
+  // Every good entry from the batch that holds `from` on, without checking checksums again.
+  Status replay(Offset from, absl::FunctionRef<Status(const protocol::EntryView&)> seen);
+  // From the headers in the data file; for indexes that are missing or damaged.
+  Status rebuild_indexes();
+  // Whether the index files beside the data are there and plausible: sizes, and no entry beyond the data.
+  Result<bool> indexes_plausible();
+
+  // No more appends: the last time entry is written, the indexes are cut to their size. The segment can still be read.
+  Status seal();
+  // Everything that has to be on disk before this segment counts as flushed; any thread may sync them.
+  Result<std::vector<std::shared_ptr<base::File>>> files_to_sync();
+
+  TxnIndex& txn_index() { return txn_index_; }
+  // The files themselves, one by one; the data file last, because without it the others mean nothing.
+  Status remove_files();
+
+ private:
+  struct Place {  // of one entry in the data file
+    std::uint64_t position = 0;
+    std::size_t size_bytes = 0;
+    Offset base_offset;
+    Offset last_offset;
+  };
+  struct Largest {
+    Timestamp timestamp = base::kNoTimestamp;
+    Offset offset;
+  };
+
+  Segment(FileSystem& files, std::string directory, Offset base, IndexSettings index, Timestamp now);
+  std::string path(FileKind kind) const { return directory_ + "/" + file_name(base_, kind); }
+  Status open_data();
+  Status load_indexes();
+  Result<Largest> load_largest();
+  void index(const Place& place, Timestamp max_timestamp);
+  // The first entry that reaches `offset`.
+  Result<std::optional<Place>> locate(Offset offset);
+  std::optional<Place> locate_recent(Offset offset) const;
+  Result<std::uint64_t> scan_start(Offset offset);
+
+  FileSystem& files_;
+  std::string directory_;
+  Offset base_;
+  IndexSettings index_settings_;
+  Timestamp created_;
+  std::shared_ptr<base::File> data_;
+  std::uint64_t size_ = 0;
+  OffsetIndex offset_index_;
+  TimeIndex time_index_;
+  TxnIndex txn_index_;
+  bool indexes_loaded_ = false;
+  bool sealed_ = false;   // nothing was appended since the indexes were cut to their size
+  bool rebuilt_ = false;  // once is enough: if it did not help, the data itself is damaged
+  Status index_status_;   // the first failed write of an index, reported by the append that met it
+  std::size_t bytes_since_entry_ = 0;
+  std::optional<Largest> largest_;       // unknown until needed
+  std::optional<Timestamp> first_time_;  // of the first batch; unknown until needed
+  std::vector<Place> recent_;            // the last batches appended, oldest first, without gaps between them
+};
+
+}  // namespace storage
