@@ -1,0 +1,29 @@
+#include "storage/log/flush.h"
+
+#include "storage/log/producer_snapshot.h"
+
+namespace storage {
+
+base::Status Flush::sync() const {
+  for (const auto& file : to_sync)
+    if (auto s = file->sync(); !s) return s;
+  if (snapshot)
+    if (auto s = store_producer_snapshot(*files, snapshot->path, snapshot->entries); !s) return s;
+  return to_sync.empty() ? base::Status{} : files->sync_directory(directory);
+}
+
+base::Status Flush::run() const {
+  if (auto s = health->check(); !s) return s;
+  if (!recovery_point->current(ticket)) return {};
+  auto done = sync();
+  if (!recovery_point->current(ticket)) {
+    // The log was cut meanwhile: a snapshot of what is gone must not be found later, when other records are there.
+    if (snapshot) (void)files->remove(snapshot->path);
+    return {};
+  }
+  if (!done) return health->watch(done);
+  recovery_point->raise(to, ticket);
+  return {};
+}
+
+}  // namespace storage

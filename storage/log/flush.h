@@ -1,0 +1,85 @@
+// How much of a log is safe on disk, and the work that makes more of it safe.
+//
+// The recovery point is the offset below which everything was synced. Syncing happens outside the partition's lock, on
+// any thread; a log that is truncated meanwhile must not have its recovery point raised by a sync of what is gone.
+#pragma once
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+#include "base/ids.h"
+#include "storage/dirs/directory_health.h"
+#include "storage/log/producers.h"
+
+namespace storage {
+
+// Any thread may call. Shared by a log and the flushes under way.
+class RecoveryPoint {
+ public:
+  explicit RecoveryPoint(base::Offset at) : at_(at) {}
+
+  struct Ticket {
+    std::uint64_t generation = 0;
+  };
+  base::Offset get() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return at_;
+  }
+  Ticket ticket() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return {generation_};
+  }
+  // Not when the log was cut since the ticket was taken.
+  void raise(base::Offset to, Ticket ticket) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    if (ticket.generation == generation_ && to > at_) at_ = to;
+  }
+  bool current(Ticket ticket) const ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return ticket.generation == generation_;
+  }
+  // The log is going away; its directory may be renamed any moment. No flush under way may complain about that.
+  void abandon() ABSL_LOCKS_EXCLUDED(mutex_) { lower(get()); }
+  // The log was cut at `to`.
+  void lower(base::Offset to) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    ++generation_;
+    if (to < at_) at_ = to;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  base::Offset at_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// Everything needed to sync a stretch of a log without its lock. Owns what it touches except the FileSystem.
+class Flush {
+ public:
+  base::FileSystem* files = nullptr;
+  std::shared_ptr<DirectoryHealth> health;
+  std::string directory;
+  std::vector<std::shared_ptr<base::File>> to_sync;
+  struct Snapshot {
+    std::string path;
+    std::vector<ProducerEntry> entries;
+  };
+  std::optional<Snapshot> snapshot;  // of the producers at `to`
+  base::Offset to;
+  std::shared_ptr<RecoveryPoint> recovery_point;
+  RecoveryPoint::Ticket ticket;
+
+  // Waits for the disk. Any thread. A failure retires the directory, unless the log was cut or given up meanwhile.
+  base::Status run() const;
+
+ private:
+  base::Status sync() const;
+};
+
+}  // namespace storage

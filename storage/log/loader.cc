@@ -1,0 +1,298 @@
+#include "storage/log/loader.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "storage/dirs/checkpoints.h"
+#include "storage/log/leftovers.h"
+#include "storage/log/producer_replay.h"
+#include "storage/log/producer_snapshot.h"
+
+namespace storage {
+namespace {
+
+using base::ErrorCode;
+using base::fail;
+
+// One log being opened. The steps are those of the on-disk formats, section 5, in their order.
+class Loader {
+ public:
+  Loader(const LogServices& services, LoadRequest request)
+      : services_(services), files_(services.files), request_(std::move(request)) {}
+
+  Result<LoadedLog> run();
+
+ private:
+  using FilesByBase = std::map<Offset, std::set<FileKind>>;
+
+  Status open_segments(const FilesByBase& present);
+  Status repair_indexes(Segment& segment, const std::set<FileKind>& present);
+  Status find_end_after_clean_stop();
+  Status recover_from(std::size_t first);
+  Status recover_segment(std::size_t i);
+  Status drop_segments_from(std::size_t i);
+  Status start_empty_at(Offset base);
+  Status settle_offsets();
+  Status settle_epochs();
+  Status settle_producers();
+  Status remove_stray_snapshots(const std::vector<Offset>& snapshots);
+  std::string path(std::string_view name) const { return request_.directory + "/" + std::string(name); }
+
+  const LogServices& services_;
+  FileSystem& files_;
+  LoadRequest request_;
+  LoadedLog result_;
+  SegmentList segments_;
+  std::optional<LeaderEpochs> epochs_;
+  EpochTable epoch_table_;
+  Producers producers_;
+  bool producers_known_ = false;
+  bool snapshot_at_end_ = false;
+  Offset log_start_;
+  Offset log_end_;
+};
+
+Result<LoadedLog> Loader::run() {
+  auto present = clear_leftovers(files_, request_.directory);
+  if (!present) return present.error();
+  auto epochs = LeaderEpochs::load(files_, path(kLeaderEpochCheckpoint));
+  if (!epochs) return epochs.error();
+  epochs_ = std::move(epochs).value();
+  epoch_table_ = epochs_->table();
+  auto topic_id = load_partition_metadata(files_, path(kPartitionMetadata));
+  if (!topic_id) return topic_id.error();
+
+  if (auto s = open_segments(*present); !s) return s.error();
+  if (request_.clean_stop) {
+    if (auto s = find_end_after_clean_stop(); !s) return s.error();
+  } else if (auto s = recover_from(segments_.find(request_.recovery_point.value_or(Offset{0}))); !s) {
+    return s.error();
+  }
+  if (auto s = settle_offsets(); !s) return s.error();
+  if (auto s = settle_epochs(); !s) return s.error();
+  if (auto s = settle_producers(); !s) return s.error();
+
+  const auto recovery_point =
+      request_.clean_stop ? log_end_ : std::min(request_.recovery_point.value_or(Offset{0}), log_end_);
+  result_.log = std::make_unique<Log>(
+      services_,
+      Log::Parts{.partition = request_.partition,
+                 .directory = request_.directory,
+                 .topic_id = *topic_id,
+                 .health = request_.health,
+                 .settings = request_.settings,
+                 .segments = std::move(segments_),
+                 .epochs = std::move(*epochs_),
+                 .producers = std::move(producers_),
+                 .log_start = log_start_,
+                 .high_watermark = std::clamp(request_.high_watermark.value_or(log_start_), log_start_, log_end_),
+                 .recovery_point = recovery_point,
+                 .log_end = log_end_,
+                 .snapshot_at_end = snapshot_at_end_});
+  return std::move(result_);
+}
+
+Status Loader::open_segments(const FilesByBase& present) {
+  for (const auto& [base, kinds] : present) {
+    auto segment = Segment::open(files_, request_.directory, base, request_.settings.index, services_.clock.wall());
+    if (!segment) return segment.error();
+    segments_.add(std::move(segment).value());
+  }
+  if (segments_.empty()) return start_empty_at(request_.log_start.value_or(Offset{0}));
+  // What recovery is going to read anyway needs no repair.
+  const auto sound =
+      request_.clean_stop ? segments_.size() : segments_.find(request_.recovery_point.value_or(Offset{0}));
+  for (std::size_t i = 0; i < sound; ++i)
+    if (auto s = repair_indexes(segments_.at(i), present.at(segments_.at(i).base_offset())); !s) return s;
+  return {};
+}
+
+Status Loader::repair_indexes(Segment& segment, const std::set<FileKind>& present) {
+  if (segment.size_bytes() == 0) return {};
+  if (!present.contains(FileKind::offset_index) || !present.contains(FileKind::time_index))
+    if (auto s = segment.rebuild_indexes(); !s) return s;
+  if (!present.contains(FileKind::txn_index)) return {};
+  auto aborted = segment.txn_index().entries();
+  if (aborted) return {};
+  if (aborted.error().code != ErrorCode::corrupt_message) return aborted.error();
+  // Which transactions were aborted here only the batches tell, and what was open before them.
+  if (auto s = segment.txn_index().reset(); !s) return s;
+  Producers producers;
+  if (auto s = rebuild_producers(files_, request_.directory, segments_, segment.base_offset(), producers); !s) return s;
+  return segment.replay(segment.base_offset(), [&](const protocol::EntryView& entry) -> Status {
+    if (!entry.is_batch()) return {};
+    if (const auto txn = note_appended(producers, entry.batch())) return segment.txn_index().append(*txn);
+    return {};
+  });
+}
+
+Status Loader::find_end_after_clean_stop() {
+  auto& active = segments_.active();
+  if (active.size_bytes() == 0) {
+    log_end_ = active.base_offset();
+    return {};
+  }
+  // An orderly stop leaves two witnesses of the log end: the recovery point and the producers' snapshot. Where both say
+  // the same the data need not be asked.
+  if (request_.recovery_point && *request_.recovery_point > active.base_offset()) {
+    auto snapshot = files_.exists(snapshot_path(request_.directory, *request_.recovery_point));
+    if (!snapshot) return snapshot.error();
+    if (*snapshot) {
+      log_end_ = *request_.recovery_point;
+      return {};
+    }
+  }
+  auto end = active.read_next_offset();
+  if (end) {
+    log_end_ = *end;
+    return {};
+  }
+  if (end.error().code != ErrorCode::corrupt_message) return end.error();
+  return recover_from(segments_.size() - 1);  // somebody stopped us in order and then damaged the file
+}
+
+Status Loader::recover_from(std::size_t first) {
+  const auto base = segments_.at(first).base_offset();
+  if (auto s = rebuild_producers(files_, request_.directory, segments_, base, producers_); !s) return s;
+  for (auto i = first; i < segments_.size(); ++i) {
+    if (auto s = recover_segment(i); !s) return s;
+    if (i + 1 == segments_.size()) break;
+    if (auto s = segments_.at(i).seal(); !s) return s;
+    const auto next = segments_.at(i + 1).base_offset();
+    if (auto s = store_producer_snapshot(files_, snapshot_path(request_.directory, next), producers_.entries()); !s)
+      return s;
+  }
+  producers_known_ = true;
+  return {};
+}
+
+Status Loader::recover_segment(std::size_t i) {
+  auto& segment = segments_.at(i);
+  const bool last = i + 1 == segments_.size();
+  const auto bound = last ? Offset{std::numeric_limits<std::int64_t>::max()} : segments_.at(i + 1).base_offset();
+  ++result_.recovered_segments;
+  result_.recovered_bytes += segment.size_bytes();
+  auto recovered = segment.recover([&](const protocol::EntryView& entry) -> Status {
+    if (entry.last_offset() >= bound)
+      return fail(ErrorCode::corrupt_message, "offset {} belongs to the next segment", entry.last_offset());
+    if (!entry.is_batch()) {
+      epoch_table_.clear();
+      return {};
+    }
+    epoch_table_.assign(entry.leader_epoch(), entry.base_offset());
+    if (const auto aborted = note_appended(producers_, entry.batch())) return segment.txn_index().append(*aborted);
+    return {};
+  });
+  if (!recovered) return recovered.error();
+  log_end_ = recovered->next_offset;
+  if (recovered->why.ok()) return {};
+  result_.dropped_bytes += recovered->dropped_bytes;
+  result_.why_dropped = recovered->why.error().detail;
+  return drop_segments_from(i + 1);
+}
+
+Status Loader::drop_segments_from(std::size_t i) {
+  auto dropped = segments_.remove_from(i);
+  while (!dropped.empty()) {
+    result_.dropped_bytes += dropped.back()->size_bytes();
+    if (auto s = dropped.back()->remove_files(); !s) return s;
+    dropped.pop_back();
+  }
+  return {};
+}
+
+Status Loader::start_empty_at(Offset base) {
+  if (auto s = drop_segments_from(0); !s) return s;
+  auto segment = Segment::create(files_, request_.directory, base, request_.settings.index, services_.clock.wall());
+  if (!segment) return segment.error();
+  segments_.add(std::move(segment).value());
+  log_end_ = base;
+  return {};
+}
+
+Status Loader::settle_offsets() {
+  if (request_.log_start && log_end_ < *request_.log_start) {
+    result_.why_dropped = fmt::format("the log ends at {}, below its start {}", log_end_, *request_.log_start);
+    if (auto s = start_empty_at(*request_.log_start); !s) return s;
+    epoch_table_.clear();
+    producers_.clear();
+    producers_known_ = true;
+  }
+  log_start_ = std::max(request_.log_start.value_or(Offset{0}), segments_.first().base_offset());
+  return {};
+}
+
+Status Loader::settle_epochs() {
+  epoch_table_.truncate_from_end(log_end_);
+  epoch_table_.truncate_from_start(log_start_);
+  if (epoch_table_.entries() == epochs_->table().entries()) return {};
+  return epochs_->replace(epoch_table_);
+}
+
+Status Loader::settle_producers() {
+  auto snapshots = list_snapshots(files_, request_.directory);
+  if (!snapshots) return snapshots.error();
+  if (auto s = remove_stray_snapshots(*snapshots); !s) return s;
+  if (producers_known_) return {};
+  snapshot_at_end_ = std::find(snapshots->begin(), snapshots->end(), log_end_) != snapshots->end();
+  // No snapshot at all after an orderly stop: nothing was ever produced here with an id worth reading the log for.
+  if (snapshots->empty() && request_.clean_stop) return {};
+  return rebuild_producers(files_, request_.directory, segments_, log_end_, producers_);
+}
+
+Status Loader::remove_stray_snapshots(const std::vector<Offset>& snapshots) {
+  std::set<Offset> bases;
+  for (std::size_t i = 0; i < segments_.size(); ++i) bases.insert(segments_.at(i).base_offset());
+  std::optional<Offset> latest;
+  for (const auto at : snapshots)
+    if (at <= log_end_) latest = at;
+  for (const auto at : snapshots) {
+    if (at <= log_end_ && (at == latest || bases.contains(at))) continue;
+    if (auto s = files_.remove(snapshot_path(request_.directory, at)); !s) return s;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<LoadedLog> load_log(const LogServices& services, LoadRequest request) {
+  auto health = request.health;
+  auto loaded = Loader(services, std::move(request)).run();
+  if (!loaded) (void)health->watch(Status(loaded.error()));
+  return loaded;
+}
+
+Result<std::unique_ptr<Log>> create_log(const LogServices& services, CreateRequest request) {
+  auto& files = services.files;
+  auto& health = *request.health;
+  if (auto s = health.watch(files.create_directories(request.directory)); !s) return s.error();
+  if (request.topic_id) {
+    const auto path = request.directory + "/" + std::string(kPartitionMetadata);
+    if (auto s = health.watch(store_partition_metadata(files, path, *request.topic_id)); !s) return s.error();
+  }
+  auto segment = Segment::create(files, request.directory, Offset{0}, request.settings.index, services.clock.wall());
+  if (!segment) {
+    (void)health.watch(Status(segment.error()));
+    return segment.error();
+  }
+  auto epochs = LeaderEpochs::load(files, request.directory + "/" + std::string(kLeaderEpochCheckpoint));
+  if (!epochs) return epochs.error();
+  SegmentList segments;
+  segments.add(std::move(segment).value());
+  return std::make_unique<Log>(services, Log::Parts{.partition = std::move(request.partition),
+                                                    .directory = std::move(request.directory),
+                                                    .topic_id = request.topic_id,
+                                                    .health = std::move(request.health),
+                                                    .settings = request.settings,
+                                                    .segments = std::move(segments),
+                                                    .epochs = std::move(epochs).value(),
+                                                    .producers = {},
+                                                    .log_start = Offset{0},
+                                                    .high_watermark = Offset{0},
+                                                    .recovery_point = Offset{0},
+                                                    .log_end = Offset{0},
+                                                    .snapshot_at_end = false});
+}
+
+}  // namespace storage

@@ -1,0 +1,196 @@
+// The partition log: append, read, roll, truncate, advance start.
+//
+// Offsets, rising:   log start <= recovery point? <= high watermark <= log end
+//   log start        what readers may ask for at the earliest
+//   recovery point   everything below is synced (any relation to the high watermark)
+//   high watermark   everything below is on all in-sync replicas; the partition's decision, kept here for readers,
+//                    producers' state and the checkpoint
+//   last stable      what readers of committed data see: the high watermark, or the first open transaction below it
+//   log end          the next record's offset
+//
+// Guarded by the lock of the Partition that owns it; what says "any thread" needs no lock. Appends and reads run in
+// place: an append is one gathered write to the page cache, a read finds a place and hands out a FileSlice, which stays
+// good after the lock is gone and after the segment is deleted. Syncing and snapshots at a roll go to the background.
+// A failed write retires the whole log directory (DirectoryHealth); from then on every call fails.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/random.h"
+#include "base/uuid.h"
+#include "protocol/records/batch.h"
+#include "storage/dirs/directory_health.h"
+#include "storage/log/epochs.h"
+#include "storage/log/flush.h"
+#include "storage/log/log_settings.h"
+#include "storage/log/producers.h"
+#include "storage/segment/segment_list.h"
+
+namespace storage {
+
+// What a log takes from the broker; all outlive it.
+struct LogServices {
+  base::FileSystem& files;
+  base::Clock& clock;
+  base::Random& random;
+  std::function<void(std::function<void()>)> in_background;  // may wait for the disk: BlockingPool::submit
+};
+
+struct AppendInfo {
+  Offset base_offset;
+  Offset last_offset;
+  // Of a duplicate: what the first one was given. Otherwise -1 unless the batch bears log append time.
+  Timestamp log_append_time = base::kNoTimestamp;
+  Offset log_start_offset;
+  bool duplicate = false;
+
+  Offset next_offset() const { return last_offset + 1; }
+};
+
+struct LogSlice {
+  base::FileSlice records;  // empty when nothing lies between `from` and the bound
+  Offset first_offset;      // of the batch the slice begins with; at or below what was asked for
+  Offset segment_base;      // of the segment that holds it
+};
+
+class Log {
+ public:
+  struct Parts {  // what the loader found, or creation made
+    TopicPartition partition;
+    std::string directory;
+    std::optional<base::Uuid> topic_id;
+    std::shared_ptr<DirectoryHealth> health;
+    LogSettings settings;
+    SegmentList segments;  // at least one
+    LeaderEpochs epochs;
+    Producers producers;
+    Offset log_start;
+    Offset high_watermark;
+    Offset recovery_point;
+    Offset log_end;
+    bool snapshot_at_end = false;  // a snapshot of the producers at log_end is on disk
+  };
+  Log(LogServices services, Parts parts);
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  const TopicPartition& partition() const { return parts_.partition; }
+  const std::string& directory() const { return parts_.directory; }
+  const std::optional<base::Uuid>& topic_id() const { return parts_.topic_id; }
+  // Learnt from the controller. Written down before this returns; `inconsistent_topic_id` when another is known.
+  Status set_topic_id(const base::Uuid& id);
+  DirectoryHealth& health() const { return *parts_.health; }
+  const LogSettings& settings() const { return parts_.settings; }
+  void set_settings(LogSettings settings) { parts_.settings = settings; }
+
+  // Any thread.
+  Offset log_start_offset() const { return Offset{log_start_.load(std::memory_order_acquire)}; }
+  Offset high_watermark() const { return Offset{high_watermark_.load(std::memory_order_acquire)}; }
+  Offset log_end_offset() const { return Offset{log_end_.load(std::memory_order_acquire)}; }
+  Offset recovery_point() const { return recovery_point_->get(); }
+
+  Offset last_stable_offset() const;
+  // The partition's rules decided; must lie between log start and log end.
+  void set_high_watermark(Offset to);
+
+  // Batches that passed admission, as one unit: all or none are appended. Stamps offsets and epoch in place.
+  // A repetition of what an idempotent producer sent before is answered with what that was given.
+  Result<AppendInfo> append_as_leader(std::span<protocol::Batch> batches, base::LeaderEpoch leader_epoch,
+                                      AppendOrigin origin = AppendOrigin::client);
+  // Entries as the leader wrote them, of any magic; a cut one at the end is left out. They must begin at or above the
+  // log end. Nothing: not one whole entry.
+  Result<std::optional<AppendInfo>> append_as_follower(std::span<const std::byte> entries);
+
+  // `offset_out_of_range` below the log start or above the log end; empty at or above the bound.
+  Result<LogSlice> read(Offset from, Offset upper_bound, ReadLimits limits);
+  // Of the segment that would hold `offset`. Two offsets of one segment lie close; waiting fetches ask for that.
+  Offset segment_base_of(Offset offset) const;
+  // Transactions that were aborted and overlap [from, to); may name extra ones.
+  Result<std::vector<AbortedTxn>> aborted_transactions(Offset from, Offset to);
+
+  // The first record at least as young as `target`, below `bound`.
+  Result<std::optional<TimestampedOffset>> offset_for_timestamp(Timestamp target, Offset bound);
+  // The first record that bears the largest timestamp, below `bound`.
+  Result<std::optional<TimestampedOffset>> offset_of_largest_timestamp(Offset bound);
+  TimestampedOffset earliest() const;
+  // ListOffsets v0 knows no times of records, only those of segments.
+  struct SegmentTime {
+    Offset base;
+    Timestamp modified;
+  };
+  Result<std::vector<SegmentTime>> segment_times() const;  // newest first
+  EpochEnd end_offset_for_epoch(base::LeaderEpoch epoch) const;
+  std::optional<base::LeaderEpoch> latest_epoch() const;
+
+  // Drops every record at and above `to`; a batch that `to` splits goes whole, so look at log_end_offset() afterwards.
+  Status truncate_to(Offset to);
+  // Drops everything; the next record is `to`.
+  Status truncate_fully_and_start_at(Offset to);
+  // Records below `to` are gone for readers. Not below what it is, at most the high watermark.
+  Status advance_log_start(Offset to);
+  // A new active segment at the log end, unless the active one is empty.
+  Status roll();
+
+  // Everything up to now. To be run on a thread that may wait, without the partition's lock.
+  Result<Flush> prepare_flush();
+  // Orderly stop: indexes cut to size, everything synced, producers' snapshot at the log end. Waits for the disk.
+  // Nothing may be appended afterwards.
+  Status close();
+  // The directory is about to be renamed or removed: no call but the destructor may follow.
+  void abandon();
+
+  std::uint64_t size_bytes() const { return parts_.segments.size_bytes(); }
+  const SegmentList& segments() const { return parts_.segments; }
+  const Producers& producers() const { return parts_.producers; }
+  const EpochTable& epochs() const { return parts_.epochs.table(); }
+  std::size_t remove_expired_producers(Timestamp now, std::chrono::milliseconds silence) {
+    return parts_.producers.remove_expired(now, silence);
+  }
+
+ private:
+  struct Incoming {
+    std::uint64_t size_bytes = 0;
+    Offset first_offset;
+    Offset last_offset;
+    Timestamp max_timestamp = base::kNoTimestamp;
+  };
+
+  Status check_usable() const;
+  Status watch(Status status) { return parts_.health->watch(std::move(status)); }
+  template <class T>
+  Result<T> watch(Result<T> result);
+  Result<std::optional<AppendInfo>> check_producers(std::span<const protocol::Batch> batches,
+                                                    AppendOrigin origin) const;
+  Status roll_if_due(const Incoming& incoming);
+  Result<bool> roll_is_due(const Incoming& incoming);
+  Status roll_at(Offset new_base);
+  Status write(std::span<const SegmentBatch> batches);
+  Result<Flush> flush_to(Offset to);
+  void set_log_end(Offset to) { log_end_.store(to.raw, std::memory_order_release); }
+  std::chrono::milliseconds draw_jitter();
+
+  LogServices services_;
+  Parts parts_;
+  std::atomic<Offset::Raw> log_start_;
+  std::atomic<Offset::Raw> high_watermark_;
+  std::atomic<Offset::Raw> log_end_;
+  std::shared_ptr<RecoveryPoint> recovery_point_;
+  std::chrono::milliseconds jitter_;  // of the active segment
+  bool closed_ = false;
+};
+
+template <class T>
+Result<T> Log::watch(Result<T> result) {
+  if (!result) (void)watch(Status(result.error()));
+  return result;
+}
+
+}  // namespace storage
