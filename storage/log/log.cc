@@ -35,7 +35,7 @@ Log::Log(LogServices services, Parts parts)
 }
 
 std::chrono::milliseconds Log::draw_jitter() {
-  const auto most = std::min(parts_.settings.segment_jitter, parts_.settings.segment_age);
+  const auto most = parts_.settings.roll_jitter;
   if (most.count() <= 0) return std::chrono::milliseconds{0};
   return std::chrono::milliseconds{services_.random.below(static_cast<std::uint64_t>(most.count()))};
 }
@@ -204,7 +204,7 @@ Result<bool> Log::roll_is_due(const Incoming& incoming) {
   if (active.size_bytes() > parts_.settings.segment_bytes - incoming.size_bytes || active.indexes_full()) return true;
   auto filling = active.filling_for(incoming.max_timestamp, services_.clock.wall());
   if (!filling) return filling.error();
-  return *filling > parts_.settings.rolls_after() - jitter_;
+  return *filling > parts_.settings.roll_after - jitter_;
 }
 
 Status Log::roll() {

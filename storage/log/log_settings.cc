@@ -1,0 +1,16 @@
+#include "storage/log/log_settings.h"
+
+#include "config/topic_settings.h"
+
+namespace storage {
+
+LogSettings LogSettings::from(const config::TopicSettings& topic) {
+  return {.segment_bytes = static_cast<std::uint64_t>(topic.segment_bytes),
+          .roll_after = std::chrono::milliseconds{topic.roll_ms()},
+          .roll_jitter = std::chrono::milliseconds{topic.roll_jitter_ms()},
+          .index = {.max_bytes = static_cast<std::size_t>(topic.segment_index_bytes),
+                    .interval_bytes = static_cast<std::size_t>(topic.index_interval_bytes)},
+          .file_delete_delay = std::chrono::milliseconds{topic.file_delete_delay_ms}};
+}
+
+}  // namespace storage
