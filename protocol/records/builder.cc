@@ -91,7 +91,7 @@ struct BatchBuilder::Headers {
 };
 
 BatchBuilder::BatchBuilder(BatchSpec spec)
-    : spec_(spec), bytes_(kBatchHeaderBytes), last_offset_(spec.base_offset - 1) {
+    : spec_(spec), bytes_(kBatchHeaderBytes), last_offset_(wrapping_subtract(spec.base_offset.raw, 1)) {
   if (spec_.delete_horizon) base_timestamp_ = *spec_.delete_horizon;
 }
 
@@ -109,7 +109,7 @@ void BatchBuilder::add_at(base::Offset offset, base::Timestamp timestamp, const 
 void BatchBuilder::write(base::Offset offset, base::Timestamp timestamp, const OptionalBytes& key,
                          const OptionalBytes& value, const Headers& headers) {
   const auto offset_delta = wrapping_subtract(offset.raw, spec_.base_offset.raw);
-  if (offset <= last_offset_ || offset_delta > std::numeric_limits<std::int32_t>::max()) {
+  if (offset <= last_offset_ || offset_delta < 0 || offset_delta > std::numeric_limits<std::int32_t>::max()) {
     offsets_broken_ = true;
     return;
   }

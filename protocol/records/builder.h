@@ -55,7 +55,7 @@ class BatchBuilder {
 
   std::int32_t record_count() const { return count_; }
   std::size_t size_bytes() const { return bytes_.size(); }  // before compression
-  base::Offset next_offset() const { return base::Offset{last_offset_.raw + 1}; }
+  base::Offset next_offset() const { return base::Offset{wrapping_add(last_offset_.raw, 1)}; }
 
   // At least one record must have been added. Fails as said above, when a codec does, or beyond the 2 GiB that a length
   // field can tell.

@@ -53,8 +53,8 @@ struct RecordView {
   HeaderCursor headers() const { return {header_count, header_bytes}; }
 };
 
-// Takes one record off the front of `in`. Why it is malformed, or null; `in` is then of no use.
-const char* parse_record(std::span<const std::byte>& in, RecordView& out);
+// Takes one record off the front of `bytes`. Why it is malformed, or null; `bytes` is then of no use.
+const char* parse_record(std::span<const std::byte>& bytes, RecordView& out);
 
 base::Offset offset_of(const BatchView& batch, const RecordView& record);
 base::Timestamp timestamp_of(const BatchView& batch, const RecordView& record);  // knows log append time
