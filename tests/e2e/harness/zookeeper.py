@@ -1,0 +1,60 @@
+"""A real ZooKeeper from Debian's package, on a free port, with short sessions."""
+
+import socket
+from pathlib import Path
+
+from harness.process import Process, free_port, until
+
+CLASSPATH = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-nop.jar"
+
+
+class ZooKeeper:
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.port = free_port()
+        self.process = None
+        directory.mkdir(parents=True)
+        (directory / "data").mkdir()
+        # Sessions last between 2 and 20 ticks: 1 to 10 s.
+        (directory / "zoo.cfg").write_text(
+            f"tickTime=500\ndataDir={directory}/data\nclientPort={self.port}\nclientPortAddress=127.0.0.1\n"
+            "admin.enableServer=false\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n")
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self):
+        self.process = Process(
+            ["java", "-Xmx128m", "-cp", CLASSPATH, "org.apache.zookeeper.server.ZooKeeperServerMain", self.directory / "zoo.cfg"],
+            self.directory / "zookeeper.log")
+        until(self.ready, 30, "ZooKeeper")
+        return self
+
+    def ready(self) -> bool:
+        if not self.process.running():
+            raise RuntimeError(f"ZooKeeper ended:\n{self.process.output()}")
+        return self.four_letters(b"ruok") == b"imok"
+
+    def four_letters(self, word: bytes) -> bytes:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 2) as s:
+                s.sendall(word)
+                answer = b""
+                while chunk := s.recv(65536):
+                    answer += chunk
+                return answer
+        except OSError:
+            return b""
+
+    def client(self, chroot: str = ""):
+        from kazoo.client import KazooClient
+
+        client = KazooClient(self.address + chroot, timeout=5)
+        client.start(10)
+        return client
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+            self.process = None
