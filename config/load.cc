@@ -48,12 +48,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// As much of a key as may be worth comparing or printing.
+std::string_view comparable(std::string_view key) {
+  constexpr std::size_t kLongestKey = 200;  // three times the longest known one
+  return key.substr(0, kLongestKey);
+}
+
 std::string_view nearest_key(std::string_view key) {
-  constexpr std::size_t kLongestKey = 200;  // beyond that no known key is near anyway
   std::string_view nearest;
   auto best = std::string_view::npos;
   for (const auto& setting : broker_settings()) {
-    const auto distance = edit_distance(key.substr(0, kLongestKey), setting.name);
+    const auto distance = edit_distance(comparable(key), setting.name);
     if (distance < best) best = distance, nearest = setting.name;
   }
   return nearest;
@@ -104,8 +109,8 @@ std::optional<Notice> notice_about(const std::string& key, const Entry& entry) {
                               "ignored here",
                               key, place_of(entry))};
   if (setting) return std::nullopt;
-  return Notice{LogLevel::warn, fmt::format("unknown key {} ({}) is ignored; the nearest known key is {}", key,
-                                            place_of(entry), nearest_key(key))};
+  return Notice{LogLevel::warn, fmt::format("unknown key {} ({}) is ignored; the nearest known key is {}",
+                                            comparable(key), place_of(entry), nearest_key(key))};
 }
 
 // ${provider:path:key} would have to be replaced before anything else; taken literally it would be a wrong secret.
