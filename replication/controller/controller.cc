@@ -1,0 +1,275 @@
+#include "replication/controller/controller.h"
+
+#include <absl/synchronization/notification.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "replication/controller/partition_steps.h"
+#include "replication/coordination/membership.h"
+
+namespace replication {
+
+Controller::Controller(ControllerSettings settings, MetadataStore& store, base::Loop& loop, const base::Clock& clock,
+                       base::Random& random, const MetadataCache& metadata, Announcements announcements)
+    : settings_(std::move(settings)),
+      store_(store),
+      loop_(loop),
+      clock_(clock),
+      random_(random),
+      metadata_(metadata),
+      announcer_(settings_.broker, loop, std::move(announcements), [this] { pending_.check(); }),
+      pending_(loop, metadata) {}
+
+// ---- the queue -----------------------------------------------------------------------------------------------------
+
+void Controller::start() {
+  absl::Notification started;
+  loop_.post([&] {
+    store_.on_session([this](SessionEvent event) { on_session(event); });
+    started.Notify();
+  });
+  started.WaitForNotification();
+}
+
+void Controller::stop() {
+  absl::Notification stopped;
+  loop_.post([&] {
+    stopping_ = true;
+    drop_queue();
+    pending_.close(base::ErrorCode::not_controller);
+    controller_watch_.reset();
+    forget();
+    stopped.Notify();
+  });
+  stopped.WaitForNotification();
+}
+
+void Controller::on_session(SessionEvent event) {
+  if (event != SessionEvent::expired || stopping_) return;
+  // Our ephemeral /controller is gone: another may reign already. The event at work finds its writes refused.
+  registered_ = false;
+  controller_ = -1;
+  drop_queue();
+  enqueue("resign", [this] { return resign(); });
+}
+
+void Controller::broker_registered() {
+  registered_ = true;
+  if (!controller_watch_)
+    controller_watch_ = store_.watch_data(std::string(paths::kController), [this] {
+      enqueue_once("controller changed", [this] { return controller_changed(); });
+    });
+  enqueue_once("controller changed", [this] { return controller_changed(); });
+}
+
+void Controller::enqueue(std::string name, Event event, std::function<void()> refuse) {
+  if (stopping_) {
+    if (refuse) refuse();
+    return;
+  }
+  queue_.push_back({std::move(name), std::move(event), std::move(refuse)});
+  next();
+}
+
+void Controller::enqueue_once(std::string name, Event event) {
+  if (std::ranges::find(queue_, name, &Queued::name) == queue_.end()) enqueue(std::move(name), std::move(event));
+}
+
+void Controller::request(std::string name, Event event, std::function<void()> refuse) {
+  loop_.post([this, name = std::move(name), event = std::move(event), refuse = std::move(refuse)]() mutable {
+    enqueue(std::move(name), std::move(event), std::move(refuse));
+  });
+}
+
+void Controller::next() {
+  if (busy_ || queue_.empty()) return;
+  busy_ = true;
+  Queued queued = std::move(queue_.front());
+  queue_.pop_front();
+  log_.debug("event: {}", queued.name);
+  run(queued.event(), [this] {
+    busy_ = false;
+    loop_.post([this] {
+      if (active_ && fenced_.lost() && !busy_) queue_.push_front({"resign", [this] { return resign(); }, nullptr});
+      next();
+    });
+  });
+}
+
+void Controller::drop_queue() {
+  for (auto& queued : std::exchange(queue_, {}))
+    if (queued.refuse) queued.refuse();
+}
+
+// ---- coming and going ----------------------------------------------------------------------------------------------
+
+Task<void> Controller::controller_changed() {
+  const std::string path(paths::kController);
+  const auto node = co_await async_.get(path);
+  if (node.ok()) {
+    if (const auto holder = decode_controller(path, node.value.data); holder.ok()) controller_ = holder->broker.raw;
+    if (active_ && node.value.stat.ephemeral_owner != store_.session_id()) co_await resign();
+    co_return;
+  }
+  if (node.code != StoreCode::no_node) co_return;
+  controller_ = -1;
+  if (active_) co_await resign();
+  if (registered_) co_await elect();
+}
+
+Task<void> Controller::elect() {
+  const auto election = co_await elect_controller(async_, settings_.broker, clock_.wall());
+  if (!election.ok()) {
+    log_.error("the election of a controller failed: {}", election.error().detail);
+    co_return;
+  }
+  controller_ = election->controller.raw;
+  if (!election->won) {
+    log_.info("broker {} is the controller", election->controller);
+    co_return;
+  }
+  state_ = ControllerState{.epoch = election->epoch, .epoch_version = election->epoch_version};
+  fenced_.use(election->epoch_version);
+  active_ = true;
+  log_.info("this broker ({}) is the controller now, epoch {}", settings_.broker, state_.epoch);
+  const bool in_office = co_await take_office();
+  if (in_office || stopping_) co_return;
+  // Half a picture is no base for decisions: somebody else may do better, or we at the next attempt.
+  log_.error("cannot load the cluster's state: resigning");
+  std::vector<Operation> removal;
+  removal.push_back(Remove{.path = std::string(paths::kController)});
+  const auto removed = co_await fenced_.commit(std::move(removal));
+  if (!removed.ok()) log_.warn("{} was not removed: {}", paths::kController, store_code_name(removed.code));
+  co_await resign();
+}
+
+Task<void> Controller::resign() {
+  const bool was_active = active_;
+  forget();
+  state_ = {};
+  if (was_active) log_.info("this broker ({}) is no longer the controller", settings_.broker);
+  // Whoever was elected meanwhile, or nobody: the change of /controller may have been seen before we let go.
+  if (was_active && registered_ && !stopping_)
+    enqueue_once("controller changed", [this] { return controller_changed(); });
+  co_return;
+}
+
+void Controller::forget() {
+  active_ = false;
+  announcer_.reset();
+  cluster_watches_.clear();
+  topic_watches_.clear();
+  broker_watches_.clear();
+  stopping_topics_.clear();
+}
+
+Task<bool> Controller::take_office() {
+  co_await ensure_feature_node();
+  watch_cluster();
+  const bool brokers = co_await load_brokers();
+  if (!brokers) co_return false;
+  announcer_.tell_brokers();
+  announcer_.send(state_);
+  const bool topics = co_await load_topics();
+  if (!topics) co_return false;
+
+  // Leaderships that hold already, then those that must be decided.
+  for (const auto& [name, topic] : state_.topics) {
+    if (state_.deleting.contains(name)) continue;
+    for (const auto& [partition, leadership] : topic.partitions) {
+      announcer_.tell_leadership(describe(state_, name, partition));
+      announcer_.tell_metadata(describe(state_, name, partition));
+    }
+  }
+  announcer_.send(state_);
+  co_await bring_online(due_elections(state_));
+  co_await resume_deletions();
+  log_.info("controller ready: {} brokers, {} topics, {} being deleted", state_.brokers.size(), state_.topics.size(),
+            state_.deleting.size());
+  co_return !fenced_.lost();
+}
+
+Task<void> Controller::ensure_feature_node() {
+  const std::string path(paths::kFeature);
+  const auto found = co_await async_.get(path);
+  if (found.code != StoreCode::no_node) co_return;
+  std::vector<Operation> creation;
+  creation.push_back(Create{.path = path, .data = encode(FeatureNode{})});
+  const auto created = co_await fenced_.commit(std::move(creation));
+  if (!created.ok() && created.code != StoreCode::node_exists)
+    log_.warn("{} was not created: {}", path, store_code_name(created.code));
+}
+
+Task<bool> Controller::load_brokers() {
+  const std::string parent(paths::kBrokerIds);
+  const auto ids = co_await async_.children(parent);
+  if (!ids.ok()) co_return false;
+  std::vector<std::string> nodes;
+  for (const auto& id : ids.value) nodes.push_back(parent + "/" + id);
+  const auto replies = co_await async_.get_all(nodes);
+  std::map<base::BrokerId, LiveBroker> brokers;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (replies[i].code == StoreCode::no_node) continue;
+    if (!replies[i].ok()) co_return false;
+    const auto node = decode_broker(nodes[i], replies[i].value.data);
+    std::int32_t id = 0;
+    if (!node.ok() ||
+        std::from_chars(ids.value[i].data(), ids.value[i].data() + ids.value[i].size(), id).ec != std::errc()) {
+      log_.error("a broker's registration is left out: {}", node.ok() ? nodes[i] : node.error().detail);
+      continue;
+    }
+    brokers[base::BrokerId{id}] = {.id = base::BrokerId{id},
+                                   .endpoints = node->endpoints,
+                                   .rack = node->rack,
+                                   .epoch = replies[i].value.stat.czxid};
+  }
+  for (const auto& [id, broker] : brokers) {
+    auto& watch = broker_watches_[id];
+    if (!watch)
+      watch = store_.watch_data(paths::broker(id),
+                                [this] { enqueue_once("brokers", [this] { return brokers_changed(); }); });
+  }
+  std::erase_if(broker_watches_, [&](const auto& watch) { return !brokers.contains(watch.first); });
+  state_.brokers = std::move(brokers);
+  co_return true;
+}
+
+Task<bool> Controller::load_topics() {
+  const auto deletions = co_await async_.children(std::string(paths::kDeleteTopics));
+  if (!deletions.ok()) co_return false;
+  const auto names = co_await async_.children(std::string(paths::kTopics));
+  if (!names.ok()) co_return false;
+  const bool added = co_await add_topics(names.value);
+  if (!added) co_return false;
+  co_await deletions_changed();
+  co_return !fenced_.lost();
+}
+
+Task<bool> Controller::load_states(std::vector<std::string> topics) {
+  std::vector<base::TopicPartition> partitions;
+  std::vector<std::string> nodes;
+  for (const auto& name : topics)
+    for (const auto& [partition, replicas] : state_.topics[name].node.replicas) {
+      partitions.push_back({name, partition});
+      nodes.push_back(paths::partition_state(name, partition));
+    }
+  const auto replies = co_await async_.get_all(nodes);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (replies[i].code == StoreCode::no_node) continue;
+    if (!replies[i].ok()) co_return false;
+    auto node = decode_partition_state(nodes[i], replies[i].value.data);
+    if (!node.ok()) {
+      // Electing over it would destroy what somebody may still repair by hand.
+      log_.error("{} is left without a leader: {}", partitions[i], node.error().detail);
+      state_.topics[partitions[i].topic].node.replicas.erase(partitions[i].partition);
+      continue;
+    }
+    auto& topic = state_.topics[partitions[i].topic];
+    topic.has_partitions_node = true;
+    topic.partitions[partitions[i].partition] = {std::move(*node), replies[i].value.stat.version};
+  }
+  co_return true;
+}
+
+}  // namespace replication

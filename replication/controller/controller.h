@@ -1,0 +1,159 @@
+// The controller: the one broker that decides who leads what, and that creates, deletes and grows topics.
+//
+// Every broker runs one; the one that holds /controller is active. Events (elections, changes in the store, requests)
+// stand in one queue and are worked off one at a time on the coordination loop; the rules they follow are pure
+// (placement, election, partition_steps, topic_requests). Each write is fenced by the controller's epoch
+// (fenced_store.h). What is decided is announced (announce.h), and brokers act on announcements only.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/logging.h"
+#include "base/loop.h"
+#include "base/random.h"
+#include "replication/cluster/announcements.h"
+#include "replication/cluster/metadata.h"
+#include "replication/controller/announce.h"
+#include "replication/controller/fenced_store.h"
+#include "replication/controller/pending_answers.h"
+#include "replication/controller/state.h"
+#include "replication/controller/topic_requests.h"
+#include "replication/coordination/async_store.h"
+#include "replication/coordination/metadata_store.h"
+
+namespace replication {
+
+struct ControllerSettings {
+  base::BrokerId broker = base::kNoBroker;
+  std::int32_t default_partitions = 1;
+  std::int32_t default_replication_factor = 1;
+  bool delete_topic_enable = true;
+  // Give ids to topics; off where inter.broker.protocol.version is below 2.8.
+  bool topic_ids = true;
+  std::function<base::Status(const ConfigEntries&)> check_topic_config{};
+};
+
+struct TopicRequestOptions {
+  std::chrono::milliseconds timeout{0};
+  bool validate_only = false;
+};
+
+class Controller {
+ public:
+  // `metadata` is this broker's own picture, which `announcements.update_metadata` changes: requests are answered when
+  // it shows what was asked for.
+  Controller(ControllerSettings settings, MetadataStore& store, base::Loop& loop, const base::Clock& clock,
+             base::Random& random, const MetadataCache& metadata, Announcements announcements);
+
+  // Before the membership starts.
+  void start();
+  // This broker is registered (Membership::on_registered): stand for election. On the loop.
+  void broker_registered();
+  // Takes nothing more and answers whoever waits. The event at work ends with the store's stop(), which comes next; the
+  // loop must be stopped before this object goes. Not from the loop.
+  void stop();
+
+  // Any thread. -1: unknown.
+  base::BrokerId controller() const { return base::BrokerId{controller_.load()}; }
+  bool is_active() const { return active_; }
+
+  // Requests of clients: from any thread; answered on the loop, one result per item asked for and in that order, when
+  // the change shows or at the timeout. A broker that is not the controller answers `not_controller`.
+  using Done = PendingAnswers::Done;
+  void create_topics(std::vector<NewTopic> topics, TopicRequestOptions options, Done done);
+  // By name or by id.
+  using TopicKey = std::variant<std::string, base::Uuid>;
+  void delete_topics(std::vector<TopicKey> topics, std::chrono::milliseconds timeout, Done done);
+  void create_partitions(std::vector<MorePartitions> topics, TopicRequestOptions options, Done done);
+
+ private:
+  // ---- the queue (controller.cc)
+  using Event = std::function<Task<void>()>;
+  struct Queued {
+    std::string name;  // events that would do the same work twice are queued once
+    Event event;
+    std::function<void()> refuse;  // when the queue is dropped
+  };
+  void enqueue(std::string name, Event event, std::function<void()> refuse = nullptr);
+  void enqueue_once(std::string name, Event event);
+  void request(std::string name, Event event, std::function<void()> refuse);
+  void next();
+  void drop_queue();
+  void on_session(SessionEvent event);
+
+  // ---- coming and going (controller.cc)
+  Task<void> elect();
+  Task<void> controller_changed();
+  Task<void> resign();
+  Task<bool> take_office();
+  Task<bool> load_brokers();
+  Task<bool> load_topics();
+  Task<bool> load_states(std::vector<std::string> topics);
+  Task<void> ensure_feature_node();
+  void forget();  // all but the state, which the event at work may still look at
+
+  // ---- what changes in the store (store_events.cc)
+  void watch_cluster();
+  void watch_topic(const std::string& topic);
+  Task<void> brokers_changed();
+  Task<void> topics_changed();
+  Task<void> topic_changed(std::string topic);
+  Task<bool> add_topics(std::vector<std::string> names);
+  Task<bool> add_missing_ids(std::vector<std::string> names);
+  Task<void> bring_online(std::vector<LeadershipChange> due);
+
+  // ---- requests (topic_changes.cc)
+  Task<void> create(std::vector<NewTopic> topics, TopicRequestOptions options, Done done);
+  Task<void> create_one(NewTopic topic, bool validate_only, TopicResult* result);
+  Task<StoreCode> write_new_topic(std::string name, TopicNode node, std::string config);
+  Task<void> expand(std::vector<MorePartitions> topics, TopicRequestOptions options, Done done);
+  Task<void> expand_one(MorePartitions topic, bool validate_only, TopicResult* result);
+  TopicRules rules() const;
+  std::vector<std::string> colliding_with(std::string_view name) const;
+
+  // ---- deletion (deletion.cc)
+  Task<void> mark_deleted(std::vector<TopicKey> topics, std::chrono::milliseconds timeout, Done done);
+  Task<void> deletions_changed();
+  Task<void> resume_deletions();
+  Task<void> advance_deletion(std::string topic);
+  Task<void> finish_deletion(std::string topic, bool stopped);
+
+  const ControllerSettings settings_;
+  MetadataStore& store_;
+  AsyncStore async_{store_};
+  base::Loop& loop_;
+  const base::Clock& clock_;
+  base::Random& random_;
+  const MetadataCache& metadata_;
+  const base::Logger log_{"weir.Controller"};
+
+  std::atomic<std::int32_t> controller_{-1};
+  std::atomic<bool> active_{false};
+
+  // All below lives on the loop.
+  std::deque<Queued> queue_;
+  bool busy_ = false;
+  bool stopping_ = false;
+  bool registered_ = false;
+  ControllerState state_;
+  FencedStore fenced_{async_};
+  Announcer announcer_;
+  PendingAnswers pending_;
+  std::set<std::string, std::less<>> stopping_topics_;  // StopReplica on its way
+  WatchHandle controller_watch_;
+  std::vector<WatchHandle> cluster_watches_;
+  std::map<std::string, WatchHandle, std::less<>> topic_watches_;
+  std::map<base::BrokerId, WatchHandle> broker_watches_;
+};
+
+}  // namespace replication

@@ -1,0 +1,150 @@
+#include "replication/controller/fenced_store.h"
+
+#include <algorithm>
+#include <set>
+
+namespace replication {
+
+namespace {
+
+// About 25 kB a commit, far below jute.maxbuffer's 1 MiB.
+constexpr std::size_t kPartitionsPerCommit = 100;
+constexpr std::size_t kRemovalsPerCommit = 200;
+
+const std::string& path_of(const Operation& operation) {
+  return std::visit([](const auto& one) -> const std::string& { return one.path; }, operation);
+}
+
+}  // namespace
+
+Task<CommitReply> FencedStore::commit(std::vector<Operation> operations) {
+  if (lost_) co_return CommitReply{.code = StoreCode::session_expired};
+  operations.insert(operations.begin(), Check{.path = std::string(paths::kControllerEpoch), .version = epoch_version_});
+  auto reply = co_await store_.commit(std::move(operations));
+  if (reply.ok()) {
+    reply.done.erase(reply.done.begin());
+    co_return reply;
+  }
+  const bool fenced =
+      reply.failed_at == 0 && (reply.code == StoreCode::bad_version || reply.code == StoreCode::no_node);
+  if (fenced || reply.code == StoreCode::session_expired || reply.code == StoreCode::closed) lost_ = true;
+  if (fenced) {
+    log_.info("another controller has been elected: this one writes nothing more");
+    reply.code = StoreCode::session_expired;
+  }
+  if (reply.failed_at > 0) --reply.failed_at;
+  co_return reply;
+}
+
+std::vector<FencedStore::Step> FencedStore::steps_of(const Chunk& chunk, const ControllerState& state) {
+  std::vector<Step> steps;
+  std::set<std::string> parents = chunk.existing;
+  const auto parent = [&](std::string path, std::size_t change) {
+    if (parents.insert(path).second) steps.push_back({Create{.path = std::move(path)}, change, false});
+  };
+  for (std::size_t i = 0; i < chunk.changes.size(); ++i) {
+    const auto& [partition, node, version] = chunk.changes[i];
+    std::string path = paths::partition_state(partition.topic, partition.partition);
+    if (version != kNoState) {
+      steps.push_back({Set{.path = std::move(path), .data = encode(node), .version = version}, i, true});
+      continue;
+    }
+    if (!state.topics.find(partition.topic)->second.has_partitions_node)
+      parent(paths::topic_partitions(partition.topic), i);
+    parent(paths::partition(partition.topic, partition.partition), i);
+    steps.push_back({Create{.path = std::move(path), .data = encode(node)}, i, true});
+  }
+  return steps;
+}
+
+Task<bool> FencedStore::adopt(ControllerState* state, base::TopicPartition partition) {
+  const std::string path = paths::partition_state(partition.topic, partition.partition);
+  const auto found = co_await store_.get(path);
+  if (!found.ok()) co_return false;
+  auto node = decode_partition_state(path, found.value.data);
+  if (!node.ok()) {
+    log_.error("{}", node.error().detail);
+    co_return false;
+  }
+  state->topics[partition.topic].partitions[partition.partition] = {std::move(*node), found.value.stat.version};
+  co_return true;
+}
+
+Task<bool> FencedStore::write_chunk(ControllerState* state, Chunk* chunk, std::vector<base::TopicPartition>* changed) {
+  while (!chunk->changes.empty()) {
+    const auto steps = steps_of(*chunk, *state);
+    std::vector<Operation> operations;
+    for (const auto& step : steps) operations.push_back(step.operation);
+    const auto reply = co_await commit(std::move(operations));
+    if (reply.ok()) {
+      for (std::size_t i = 0; i < steps.size(); ++i) {
+        if (!steps[i].is_state) continue;
+        auto& change = chunk->changes[steps[i].change];
+        auto& topic = state->topics[change.partition.topic];
+        topic.has_partitions_node = true;
+        topic.partitions[change.partition.partition] = {change.node,
+                                                        change.version == kNoState ? 0 : reply.done[i].stat.version};
+        changed->push_back(std::move(change.partition));
+      }
+      co_return true;
+    }
+    if (lost_ || reply.failed_at >= steps.size()) co_return false;
+    const auto& refused = steps[reply.failed_at];
+    if (!refused.is_state && reply.code == StoreCode::node_exists) {
+      chunk->existing.insert(path_of(refused.operation));
+      continue;
+    }
+    // Someone was first (a leader that shrank its in-sync set, or our own write whose answer was lost), or the topic
+    // has been removed under our hands: what is there holds.
+    const auto partition = chunk->changes[refused.change].partition;
+    log_.info("state of {} was not written ({}), reading it again", partition, store_code_name(reply.code));
+    const bool found = co_await adopt(state, partition);
+    if (found) changed->push_back(partition);
+    chunk->changes.erase(chunk->changes.begin() + static_cast<std::ptrdiff_t>(refused.change));
+  }
+  co_return true;
+}
+
+Task<std::vector<base::TopicPartition>> FencedStore::write_leadership(ControllerState* state,
+                                                                      std::vector<LeadershipChange> changes) {
+  std::vector<base::TopicPartition> changed;
+  for (std::size_t from = 0; from < changes.size(); from += kPartitionsPerCommit) {
+    Chunk chunk;
+    const auto to = std::min(changes.size(), from + kPartitionsPerCommit);
+    for (std::size_t i = from; i < to; ++i) chunk.changes.push_back(std::move(changes[i]));
+    const bool go_on = co_await write_chunk(state, &chunk, &changed);
+    if (!go_on) break;
+  }
+  co_return changed;
+}
+
+Task<bool> FencedStore::remove_tree(std::string path) {
+  for (;;) {
+    // Breadth first, so that the reverse has every child before its parent.
+    std::vector<std::string> nodes{path};
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const auto below = co_await store_.children(nodes[i]);
+      if (!below.ok() && below.code != StoreCode::no_node) co_return false;
+      for (const auto& name : below.value) nodes.push_back(nodes[i] + "/" + name);
+    }
+    bool grown = false;
+    while (!nodes.empty() && !grown) {
+      const std::size_t count = std::min(nodes.size(), kRemovalsPerCommit);
+      std::vector<Operation> removals;
+      for (std::size_t i = 0; i < count; ++i) removals.push_back(Remove{.path = nodes[nodes.size() - 1 - i]});
+      const auto reply = co_await commit(std::move(removals));
+      if (reply.ok()) {
+        nodes.resize(nodes.size() - count);
+      } else if (!lost_ && reply.code == StoreCode::no_node && reply.failed_at < count) {
+        nodes.erase(nodes.end() - 1 - static_cast<std::ptrdiff_t>(reply.failed_at));
+      } else if (!lost_ && reply.code == StoreCode::not_empty) {
+        grown = true;  // someone wrote below: list it again
+      } else {
+        co_return false;
+      }
+    }
+    if (!grown) co_return true;
+  }
+}
+
+}  // namespace replication

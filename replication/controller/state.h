@@ -1,0 +1,43 @@
+// All the controller knows. Loaded from the store when it is elected; changed by its own steps afterwards. Plain data.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/uuid.h"
+#include "replication/cluster/announcements.h"
+#include "replication/coordination/znodes.h"
+
+namespace replication {
+
+struct PartitionLeadership {
+  PartitionStateNode node{};
+  std::int32_t version = 0;  // of the state node: the partition epoch
+
+  bool operator==(const PartitionLeadership&) const = default;
+};
+
+struct TopicState {
+  TopicNode node{};
+  // Partitions that have had a leader; the others are new.
+  std::map<base::PartitionIndex, PartitionLeadership> partitions{};
+  bool has_partitions_node = false;
+
+  base::Uuid id() const { return node.topic_id.value_or(base::Uuid{}); }
+};
+
+struct ControllerState {
+  std::int32_t epoch = 0;
+  std::int32_t epoch_version = 0;
+  std::map<base::BrokerId, LiveBroker> brokers{};
+  std::map<std::string, TopicState, std::less<>> topics{};
+  std::set<std::string, std::less<>> deleting{};
+
+  bool is_live(base::BrokerId id) const { return brokers.contains(id); }
+};
+
+}  // namespace replication
