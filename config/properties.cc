@@ -97,7 +97,8 @@ bool next_logical(Lines& lines, Logical& logical) {
   std::string_view line;
   while (lines.next(line)) {
     line = skip_blanks(line);
-    if (line.empty() || line.front() == '#' || line.front() == '!') continue;
+    // A backslash alone joins nothing to the next line, which is then as good as a first one.
+    if (line.empty() || line.front() == '#' || line.front() == '!' || line == "\\") continue;
     logical = {.text = {}, .line = lines.number()};
     std::string raw;
     while (continues(line)) {

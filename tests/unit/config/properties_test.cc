@@ -57,6 +57,7 @@ TEST_CASE("a backslash joins the next line without its leading blanks") {
   CHECK(read("a=x\\\n\nb=y") == Map{{"a", "x"}, {"b", "y"}});
   CHECK(read("a=x\\\n#y") == Map{{"a", "x#y"}});
   CHECK(read("a\\\nb=1") == Map{{"ab", "1"}});
+  CHECK(read("\\\n\n  \\\n# b=1\na=2").size() == 1);
 }
 
 TEST_CASE("lines end with a line feed, a carriage return or both") {
