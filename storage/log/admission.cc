@@ -45,9 +45,10 @@ struct Shape {
   Codec codec = Codec::none;
 };
 
-// The front of the payload is no entry; 3.9.1 answers with these texts.
-Rejection no_entry(std::span<const std::byte> bytes, const base::Error& error) {
+// The bytes at `position` are no entry. 3.9.1 answers with these texts when that is the first.
+Rejection no_entry(std::span<const std::byte> bytes, std::size_t position, const base::Error& error) {
   auto rejection = reject(ErrorCode::corrupt_message, "{}", error.detail);
+  if (position > 0) return rejection;
   const auto length = base::load_big_endian<std::int32_t>(bytes.data() + 8);
   constexpr std::int32_t kSmallestLength = protocol::kLegacyHeaderBytes[0] - protocol::kEntryPrefixBytes;
   if (length < kSmallestLength) {
@@ -70,7 +71,8 @@ std::variant<Shape, Rejection> look_at_shape(const ProducePayload& payload) {
       if (!entry->is_batch() && payload.version >= kFirstVersionOfBatches)
         return reject(ErrorCode::invalid_record, "Produce v{} with a message of magic {}", payload.version,
                       entry->magic());
-      if (entry->codec() == Codec::zstd && entry->is_batch() && payload.version < kFirstVersionOfZstd)
+      if (entry->codec() == Codec::zstd && payload.version >= kFirstVersionOfBatches &&
+          payload.version < kFirstVersionOfZstd)
         return reject(ErrorCode::unsupported_compression_type, "zstd in Produce v{}", payload.version);
     }
     if (entry->magic() != shape.magic)
@@ -80,9 +82,7 @@ std::variant<Shape, Rejection> look_at_shape(const ProducePayload& payload) {
       return reject(ErrorCode::invalid_record, "more than one batch for a partition");
     shape.size_bytes = cursor.position_bytes();
   }
-  if (!cursor.status())
-    return no_entry(std::span<const std::byte>{payload.records}.subspan(cursor.position_bytes()),
-                    cursor.status().error());
+  if (!cursor.status()) return no_entry(payload.records, cursor.position_bytes(), cursor.status().error());
   if (entries == 0) return reject(ErrorCode::invalid_record, "{} bytes without a whole batch", payload.records.size());
   return shape;
 }
@@ -90,18 +90,25 @@ std::variant<Shape, Rejection> look_at_shape(const ProducePayload& payload) {
 // Looks at records one by one and remembers what is wrong with them.
 class RecordChecks {
  public:
-  RecordChecks(const ProducePayload& payload, const AdmissionRules& rules, bool claims_append_time)
+  struct Source {
+    bool claims_append_time = false;  // which is the broker's to say
+    // Java's name for a record in texts: it reads compressed ones that stay as they are only in part.
+    std::string_view record_type = "DefaultRecord";
+  };
+
+  RecordChecks(const ProducePayload& payload, const AdmissionRules& rules, Source source)
       : payload_(payload),
         rules_(rules),
+        source_(source),
         checks_range_(rules.timestamps == TimestampType::create_time &&
                       (rules.before_max != std::chrono::milliseconds::max() ||
-                       rules.after_max != std::chrono::milliseconds::max())),
-        refuses_type_(rules.timestamps == TimestampType::create_time && claims_append_time) {}
+                       rules.after_max != std::chrono::milliseconds::max())) {}
 
   // `offset` as the client wrote it.
   void look_at(base::Offset offset, Timestamp timestamp, const protocol::OptionalBytes& key,
                const protocol::OptionalBytes& value) {
     const auto index = count_++;
+    counts_up_ = counts_up_ && offset.raw == index;
     max_timestamp_ = std::max(max_timestamp_, timestamp);
     if (rules_.compacted && !key) [[unlikely]] {
       add(ErrorCode::invalid_record, index, [&] {
@@ -116,12 +123,12 @@ class RecordChecks {
             protocol::wrapping_add(base::to_ms(payload_.now), -rules_.before_max.count()),
             protocol::wrapping_add(base::to_ms(payload_.now), rules_.after_max.count()));
       });
-    } else if (refuses_type_) [[unlikely]] {
+    } else if (source_.claims_append_time) [[unlikely]] {
       add(ErrorCode::invalid_timestamp, index, [&] {
         return fmt::format(
-            "Invalid timestamp type in message DefaultRecord(offset={}, timestamp={}, key={} bytes, value={} bytes). "
-            "Producer should not set timestamp type to LogAppendTime.",
-            offset, base::to_ms(timestamp), key ? key->size() : 0, value ? value->size() : 0);
+            "Invalid timestamp type in message {}(offset={}, timestamp={}, key={} bytes, value={} bytes). Producer "
+            "should not set timestamp type to LogAppendTime.",
+            source_.record_type, offset, base::to_ms(timestamp), key ? key->size() : 0, value ? value->size() : 0);
       });
     }
   }
@@ -137,6 +144,7 @@ class RecordChecks {
   }
   Timestamp max_timestamp() const { return max_timestamp_; }
   std::int32_t count() const { return count_; }
+  bool counts_up() const { return counts_up_; }  // offsets 0, 1, 2, ...
 
  private:
   bool out_of_range(Timestamp timestamp) const {
@@ -156,8 +164,9 @@ class RecordChecks {
 
   const ProducePayload& payload_;
   const AdmissionRules& rules_;
+  const Source source_;
   const bool checks_range_;
-  const bool refuses_type_;
+  bool counts_up_ = true;
   Timestamp max_timestamp_ = base::kNoTimestamp;
   std::int32_t count_ = 0;
   std::int64_t refused_ = 0;
@@ -186,19 +195,13 @@ std::optional<Rejection> check_header(const Batch& batch, const ProducePayload& 
   return std::nullopt;
 }
 
-std::optional<Rejection> walk(const Batch& batch, const ProducePayload& payload, const AdmissionRules& rules,
-                              RecordChecks& checks) {
-  // Kafka takes offset deltas of plain batches as they come, and refuses compressed ones unless they count up.
-  const bool must_count_up = payload.origin == AppendOrigin::client && batch.codec() != Codec::none;
+std::optional<Rejection> walk(const Batch& batch, const AdmissionRules& rules, RecordChecks& checks) {
   const bool append_time = batch.timestamp_type() == TimestampType::log_append_time;
   const auto base_timestamp = base::to_ms(batch.base_timestamp());
   const auto max_timestamp = batch.max_timestamp();
   protocol::RecordReader reader{batch, rules.unpacked_limit_bytes};
   protocol::RecordView record;
   while (reader.next(record)) {
-    if (must_count_up && record.offset_delta != checks.count())
-      return reject(ErrorCode::invalid_record, "record {} of a compressed batch has offset delta {}", checks.count(),
-                    record.offset_delta);
     const auto timestamp =
         append_time ? max_timestamp
                     : base::timestamp_from_ms(protocol::wrapping_add(base_timestamp, record.timestamp_delta));
@@ -233,15 +236,43 @@ Batch whole_batch(std::span<std::byte> bytes) {
   return **batch;
 }
 
+// The same records under the topic's codec, numbered from 0 whatever they were.
+base::Result<base::Buffer> renumbered(const Batch& batch, const AdmissionRules& rules) {
+  protocol::BatchBuilder builder{{.codec = *rules.codec,
+                                  .level = rules.level,
+                                  .producer_id = batch.producer_id(),
+                                  .producer_epoch = batch.producer_epoch(),
+                                  .base_sequence = batch.base_sequence(),
+                                  .transactional = batch.is_transactional()}};
+  protocol::RecordReader reader{batch, rules.unpacked_limit_bytes};
+  protocol::RecordView record;
+  while (reader.next(record))
+    builder.add_at(base::Offset{reader.position() - 1}, protocol::timestamp_of(batch, record), record);
+  if (!reader.status()) return reader.status().error();
+  return std::move(builder).build();
+}
+
 Admission admit_batch(const ProducePayload& payload, const AdmissionRules& rules) {
   auto batch = whole_batch(payload.records);
   if (auto refused = check_header(batch, payload, rules)) return std::move(*refused);
-  RecordChecks checks{payload, rules, batch.timestamp_type() == TimestampType::log_append_time};
-  if (auto refused = walk(batch, payload, rules, checks)) return std::move(*refused);
+  const bool changes_codec = rules.codec && *rules.codec != batch.codec();
+  const bool compressed = batch.codec() != Codec::none;
+  RecordChecks checks{payload,
+                      rules,
+                      {.claims_append_time = batch.timestamp_type() == TimestampType::log_append_time,
+                       .record_type = compressed && !changes_codec ? "PartialDefaultRecord" : "DefaultRecord"}};
+  if (auto refused = walk(batch, rules, checks)) return std::move(*refused);
+
+  // Offset deltas that do not count up: Kafka takes them as they come in a plain batch, trips over them in a compressed
+  // one, and numbers anew what it writes anew.
+  const bool misnumbered = payload.origin == AppendOrigin::client && !checks.counts_up();
+  if (misnumbered && compressed && !changes_codec)
+    return reject(ErrorCode::unknown_server_error, "a compressed batch whose offset deltas do not count up");
 
   base::Buffer rewritten;
-  if (rules.codec && *rules.codec != batch.codec()) {
-    auto packed = protocol::recompress(batch, *rules.codec, rules.level, rules.unpacked_limit_bytes);
+  if (changes_codec) {
+    auto packed = misnumbered ? renumbered(batch, rules)
+                              : protocol::recompress(batch, *rules.codec, rules.level, rules.unpacked_limit_bytes);
     if (!packed) return unreadable(packed.error());
     rewritten = std::move(*packed);
     batch = whole_batch(rewritten.bytes());
@@ -294,7 +325,7 @@ Admission admit_messages(const ProducePayload& payload, const Shape& shape, cons
   while (const auto entry = cursor.next())
     claims_append_time = claims_append_time || entry->timestamp_type() == TimestampType::log_append_time;
 
-  RecordChecks checks{payload, rules, claims_append_time};
+  RecordChecks checks{payload, rules, {.claims_append_time = claims_append_time}};
   cursor = protocol::EntryCursor{set};
   while (const auto entry = cursor.next())
     if (auto refused = check_message(*entry, rules, checks)) return std::move(*refused);

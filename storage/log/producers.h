@@ -105,10 +105,10 @@ class ProducerState {
 struct ProducerEntry {
   base::ProducerId id;
   base::ProducerEpoch epoch;
-  std::optional<ProducedBatch> last_batch;
+  std::optional<ProducedBatch> last_batch = std::nullopt;
   base::Timestamp last_timestamp = base::kNoTimestamp;
   std::int32_t coordinator_epoch = -1;
-  std::optional<base::Offset> open_transaction;
+  std::optional<base::Offset> open_transaction = std::nullopt;
 
   bool operator==(const ProducerEntry&) const = default;
 };
