@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "config/topic_settings.h"
 #include "protocol/records/builder.h"
 #include "protocol/records/convert.h"
 #include "protocol/records/legacy.h"
@@ -348,6 +349,42 @@ Admission admit_messages(const ProducePayload& payload, const Shape& shape, cons
 }
 
 }  // namespace
+
+AdmissionRules admission_rules(const config::TopicSettings& topic) {
+  // Kafka's default lz4 level, 9, stands for the fast compressor, as the codec's own default does here.
+  constexpr int kLz4Fast = 9;
+  AdmissionRules rules;
+  rules.max_batch_bytes = static_cast<std::size_t>(topic.max_message_bytes);
+  rules.segment_bytes = static_cast<std::size_t>(topic.segment_bytes);
+  rules.compacted = topic.compacts();
+  rules.timestamps = topic.timestamp_type() == config::TimestampType::create_time ? TimestampType::create_time
+                                                                                  : TimestampType::log_append_time;
+  rules.before_max = std::chrono::milliseconds{topic.timestamp_before_max_ms()};
+  rules.after_max = std::chrono::milliseconds{topic.timestamp_after_max_ms()};
+  switch (topic.compression()) {
+    case config::CompressionType::producer:
+      break;
+    case config::CompressionType::uncompressed:
+      rules.codec = Codec::none;
+      break;
+    case config::CompressionType::gzip:
+      rules.codec = Codec::gzip;
+      if (topic.compression_gzip_level != -1) rules.level = topic.compression_gzip_level;
+      break;
+    case config::CompressionType::snappy:
+      rules.codec = Codec::snappy;
+      break;
+    case config::CompressionType::lz4:
+      rules.codec = Codec::lz4;
+      if (topic.compression_lz4_level != kLz4Fast) rules.level = topic.compression_lz4_level;
+      break;
+    case config::CompressionType::zstd:
+      rules.codec = Codec::zstd;
+      rules.level = topic.compression_zstd_level;
+      break;
+  }
+  return rules;
+}
 
 Admission admit(const ProducePayload& payload, const AdmissionRules& rules) {
   auto shape = look_at_shape(payload);

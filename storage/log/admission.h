@@ -29,6 +29,10 @@
 #include "protocol/records/compression.h"
 #include "storage/log/producers.h"
 
+namespace config {
+struct TopicSettings;
+}
+
 namespace storage {
 
 struct AdmissionRules {
@@ -42,6 +46,8 @@ struct AdmissionRules {
   int level = protocol::kDefaultLevel;                  // of that codec
   std::size_t unpacked_limit_bytes = protocol::kDefaultUnpackedLimitBytes;
 };
+
+AdmissionRules admission_rules(const config::TopicSettings& topic);
 
 struct ProducePayload {
   std::span<std::byte> records;  // of one partition, inside the request's frame; may be changed even when refused

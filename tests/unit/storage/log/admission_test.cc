@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "config/topic_settings.h"
 #include "protocol/records/builder.h"
 #include "protocol/records/record.h"
 #include "tests/support/storage/golden.h"
@@ -269,4 +270,37 @@ TEST_CASE("limits of time hold at their edges, and timestamps at the ends of tim
   CHECK(fits(-1));
   CHECK_FALSE(fits(std::numeric_limits<std::int64_t>::max()));
   CHECK_FALSE(fits(std::numeric_limits<std::int64_t>::min()));
+}
+
+TEST_CASE("rules follow the topic's settings") {
+  const config::BrokerSettings broker;
+  const auto plain = admission_rules(config::TopicSettings{broker});
+  CHECK(plain.max_batch_bytes == 1'048'588);
+  CHECK(plain.segment_bytes == std::size_t{1} << 30);
+  CHECK_FALSE(plain.compacted);
+  CHECK(plain.timestamps == TimestampType::create_time);
+  CHECK(plain.before_max == std::chrono::milliseconds::max());
+  CHECK(plain.after_max == std::chrono::milliseconds::max());
+  CHECK_FALSE(plain.codec);
+
+  const auto set = admission_rules(config::TopicSettings::with(broker, {{"max.message.bytes", "1000"},
+                                                                        {"segment.bytes", "5000"},
+                                                                        {"cleanup.policy", "compact"},
+                                                                        {"message.timestamp.type", "LogAppendTime"},
+                                                                        {"message.timestamp.difference.max.ms", "60"},
+                                                                        {"compression.type", "zstd"},
+                                                                        {"compression.zstd.level", "7"}}));
+  CHECK(set.max_batch_bytes == 1000);
+  CHECK(set.segment_bytes == 5000);
+  CHECK(set.compacted);
+  CHECK(set.timestamps == TimestampType::log_append_time);
+  CHECK(set.before_max == std::chrono::milliseconds{60});
+  CHECK(set.after_max == std::chrono::milliseconds{60});
+  CHECK(set.codec == Codec::zstd);
+  CHECK(set.level == 7);
+
+  CHECK(admission_rules(config::TopicSettings::with(broker, {{"compression.type", "uncompressed"}})).codec ==
+        Codec::none);
+  CHECK(admission_rules(config::TopicSettings::with(broker, {{"compression.type", "lz4"}})).level ==
+        protocol::kDefaultLevel);
 }
