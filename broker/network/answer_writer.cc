@@ -86,8 +86,10 @@ AnswerWriter::Step AnswerWriter::send_memory(int socket) {
   message.msg_iov = gathered.data();
   message.msg_iovlen = count;
   const bool more = i < pieces_.size() && !wait_for_disk;
+  const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
   for (;;) {
-    const auto n = ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
+    const auto n = count == 1 ? ::send(socket, gathered[0].iov_base, gathered[0].iov_len, flags)
+                              : ::sendmsg(socket, &message, flags);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return would_block(errno) ? Step::blocked : fail(std::strerror(errno));
     sent(static_cast<std::size_t>(n));

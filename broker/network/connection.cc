@@ -94,7 +94,7 @@ void Connection::on_readable() {
   if (closed_) return;
   LoopMailbox::Batch batch(*set_.mailbox);
   arrived_ = set_.services.clock.now();
-  set_.touch(*this, arrived_);
+  last_active = arrived_;
   for (int i = 0; i < kReadsPerTurn && may_execute(); ++i)
     if (!receive()) break;
   go_on();
@@ -117,7 +117,9 @@ bool Connection::receive() {
   into[count++] = {scratch.data() + kept, room};
   want += room;
 
-  const auto n = ::readv(descriptor_, into.data(), static_cast<int>(count));
+  // recv is cheaper than the general readv, and nearly every read has one place to go to.
+  const auto n = count == 1 ? ::recv(descriptor_, into[0].iov_base, into[0].iov_len, 0)
+                            : ::readv(descriptor_, into.data(), static_cast<int>(count));
   if (n <= 0) {
     put_aside(scratch.bytes().first(kept));
     if (n == 0) ending_ = true;  // what it asked for is still answered: it may have closed one direction only
@@ -253,7 +255,7 @@ void Connection::send_answers() {
 void Connection::on_writable() {
   if (closed_) return;
   LoopMailbox::Batch batch(*set_.mailbox);
-  set_.touch(*this, set_.services.clock.now());
+  last_active = set_.services.clock.now();
   write();
   go_on();
 }

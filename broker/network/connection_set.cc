@@ -11,20 +11,15 @@ ConnectionSet::ConnectionSet(base::Loop& its_loop, const ConnectionServices& its
     : loop(its_loop), services(its_services), mailbox(std::make_shared<LoopMailbox>(its_loop)) {}
 
 void ConnectionSet::add(std::shared_ptr<Connection> connection) {
-  by_activity_.push_back(std::move(connection));
-  by_activity_.back()->in_set = std::prev(by_activity_.end());
+  all_.push_back(std::move(connection));
+  all_.back()->in_set = std::prev(all_.end());
   counters.connections_opened.add(1);
   if (!timer_) watch_idle();
 }
 
 void ConnectionSet::remove(Connection& connection) {
   counters.connections_closed.add(1);
-  by_activity_.erase(connection.in_set);
-}
-
-void ConnectionSet::touch(Connection& connection, base::Instant now) {
-  connection.last_active = now;
-  by_activity_.splice(by_activity_.end(), by_activity_, connection.in_set);
+  all_.erase(connection.in_set);
 }
 
 // One timer for all: a connection closes at most an eighth late, and at most five seconds.
@@ -43,10 +38,9 @@ void ConnectionSet::close_idle() {
   if (limit.count() < 0) return;
   const auto now = services.clock.now();
   std::vector<std::shared_ptr<Connection>> idle;
-  for (const auto& connection : by_activity_) {
-    if (now - connection->last_active < limit) break;
+  for (const auto& connection : all_) {
     // Who waits for us is not idle: a member of a slow rebalance says nothing for minutes.
-    if (!connection->awaits_answer()) idle.push_back(connection);
+    if (now - connection->last_active >= limit && !connection->awaits_answer()) idle.push_back(connection);
   }
   for (const auto& connection : idle) {
     counters.connections_closed_idle.add(1);
@@ -55,24 +49,24 @@ void ConnectionSet::close_idle() {
 }
 
 bool ConnectionSet::close_idlest_but(std::size_t listener) {
-  for (const auto& connection : by_activity_) {
+  std::shared_ptr<Connection> idlest;
+  for (const auto& connection : all_) {
     if (connection->listener() == listener || connection->awaits_answer()) continue;
-    const auto idlest = connection;
-    idlest->close("made room for a broker");
-    return true;
+    if (!idlest || connection->last_active < idlest->last_active) idlest = connection;
   }
-  return false;
+  if (idlest) idlest->close("made room for a broker");
+  return idlest != nullptr;
 }
 
 void ConnectionSet::wind_up() {
-  const std::vector<std::shared_ptr<Connection>> all(by_activity_.begin(), by_activity_.end());
+  const std::vector<std::shared_ptr<Connection>> all(all_.begin(), all_.end());
   for (const auto& connection : all) connection->wind_up();
 }
 
 void ConnectionSet::close_all() {
   timer_.reset();
-  while (!by_activity_.empty()) {
-    const auto connection = by_activity_.front();
+  while (!all_.empty()) {
+    const auto connection = all_.front();
     connection->close("the broker stops");
   }
 }

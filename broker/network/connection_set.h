@@ -35,8 +35,6 @@ class ConnectionSet {
 
   void add(std::shared_ptr<Connection> connection);
   void remove(Connection& connection);
-  // The connection did something at `now`: it is the last to be idle.
-  void touch(Connection& connection, base::Instant now);
   bool close_idlest_but(std::size_t listener);  // one that nobody waits for; false: there is none
 
   // Reads nothing more; each connection closes when its answers have left.
@@ -59,7 +57,8 @@ class ConnectionSet {
   void watch_idle();
   void close_idle();
 
-  std::list<std::shared_ptr<Connection>> by_activity_;  // idle longest first
+  // In no order: keeping the idlest first would touch two neighbours per read, and only a rare sweep wants to know.
+  std::list<std::shared_ptr<Connection>> all_;
   std::unique_ptr<base::Timer> timer_;
 };
 
