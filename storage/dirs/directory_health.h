@@ -17,7 +17,8 @@ class DirectoryHealth {
 
   // `on_failure` is called once, on the thread that met the failure, which may hold a partition's lock: it must only
   // pass the news on.
-  DirectoryHealth(std::string path, OnFailure on_failure) : path_(std::move(path)), on_failure_(std::move(on_failure)) {}
+  DirectoryHealth(std::string path, OnFailure on_failure)
+      : path_(std::move(path)), on_failure_(std::move(on_failure)) {}
 
   const std::string& path() const { return path_; }
   bool online() const { return online_.load(std::memory_order_acquire); }

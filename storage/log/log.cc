@@ -16,6 +16,7 @@ namespace {
 using base::ErrorCode;
 using base::fail;
 using base::invariant;
+using base::kNoOffset;
 using base::kNoTimestamp;
 
 constexpr std::int64_t kMaxSegmentSpan = std::numeric_limits<std::int32_t>::max();
@@ -25,12 +26,11 @@ constexpr std::int64_t kMaxSegmentSpan = std::numeric_limits<std::int32_t>::max(
 Log::Log(LogServices services, Parts parts)
     : services_(std::move(services)),
       parts_(std::move(parts)),
-      log_start_(parts_.log_start.raw),
-      high_watermark_(parts_.high_watermark.raw),
-      log_end_(parts_.log_end.raw),
-      recovery_point_(std::make_shared<RecoveryPoint>(parts_.recovery_point)),
+      marks_(std::make_shared<LogMarks>(parts_.log_start, parts_.high_watermark, parts_.log_end, kNoOffset,
+                                        parts_.recovery_point)),
       jitter_(draw_jitter()) {
   invariant(!parts_.segments.empty(), "a log has an active segment");
+  segments_changed();
   parts_.producers.high_watermark_moved(parts_.high_watermark);
 }
 
@@ -65,7 +65,7 @@ Offset Log::last_stable_offset() const {
 void Log::set_high_watermark(Offset to) {
   invariant(to >= log_start_offset() && to <= log_end_offset(), "a high watermark lies inside the log");
   if (to == high_watermark()) return;
-  high_watermark_.store(to.raw, std::memory_order_release);
+  marks_->high_watermark.store(to, std::memory_order_release);
   parts_.producers.high_watermark_moved(to);
 }
 
@@ -241,9 +241,9 @@ Result<Flush> Log::flush_to(Offset to) {
               .to_sync = {},
               .snapshot = std::nullopt,
               .to = to,
-              .recovery_point = recovery_point_,
-              .ticket = recovery_point_->ticket()};
-  const auto from = recovery_point_->get();
+              .recovery_point = std::shared_ptr<RecoveryPoint>(marks_, &marks_->recovery_point),
+              .ticket = marks_->recovery_point.ticket()};
+  const auto from = marks_->recovery_point.get();
   if (from >= to) return flush;
   for (auto i = parts_.segments.find(from); i < parts_.segments.size(); ++i) {
     auto files = parts_.segments.at(i).files_to_sync();
@@ -272,7 +272,7 @@ Status Log::close() {
 
 void Log::abandon() {
   closed_ = true;
-  recovery_point_->abandon();
+  marks_->recovery_point.abandon();
 }
 
 // --- cutting ---------------------------------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ Status Log::truncate_to(Offset to) {
   if (to >= log_end_offset()) return watch(parts_.epochs.truncate_from_end(log_end_offset()));
   auto& segments = parts_.segments;
   if (to < segments.first().base_offset()) return truncate_fully_and_start_at(to);
-  recovery_point_->lower(to);
+  marks_->recovery_point.lower(to);
   parts_.snapshot_at_end = false;
   while (segments.active().base_offset() > to) {
     if (auto s = watch(segments.active().remove_files()); !s) return s;
@@ -295,21 +295,21 @@ Status Log::truncate_to(Offset to) {
   if (!end) return end.error();
   // A batch that `to` split went whole.
   const auto new_end = std::min(*end, to);
-  recovery_point_->lower(new_end);
+  marks_->recovery_point.lower(new_end);
   set_log_end(new_end);
-  if (log_start_offset() > new_end) log_start_.store(new_end.raw, std::memory_order_release);
+  if (log_start_offset() > new_end) set_log_start(new_end);
   if (auto s = watch(parts_.epochs.truncate_from_end(new_end)); !s) return s;
   if (auto s = watch(remove_snapshots_above(services_.files, parts_.directory, new_end)); !s) return s;
   if (auto s = watch(rebuild_producers(services_.files, parts_.directory, segments, new_end, parts_.producers)); !s)
     return s;
-  high_watermark_.store(std::min(high_watermark(), new_end).raw, std::memory_order_release);
+  marks_->high_watermark.store(std::min(high_watermark(), new_end), std::memory_order_release);
   parts_.producers.high_watermark_moved(high_watermark());
   return {};
 }
 
 Status Log::truncate_fully_and_start_at(Offset to) {
   if (auto s = check_usable(); !s) return s;
-  recovery_point_->lower(std::min(to, log_start_offset()));
+  marks_->recovery_point.lower(std::min(to, log_start_offset()));
   parts_.snapshot_at_end = false;
   auto& segments = parts_.segments;
   while (!segments.empty()) {
@@ -320,13 +320,14 @@ Status Log::truncate_fully_and_start_at(Offset to) {
       watch(Segment::create(services_.files, parts_.directory, to, parts_.settings.index, services_.clock.wall()));
   if (!fresh) return fresh.error();
   segments.add(std::move(fresh).value());
+  segments_changed();
   parts_.producers.clear();
   set_log_end(to);
-  log_start_.store(to.raw, std::memory_order_release);
-  high_watermark_.store(to.raw, std::memory_order_release);
-  recovery_point_->raise(to, recovery_point_->ticket());
+  set_log_start(to);
+  marks_->high_watermark.store(to, std::memory_order_release);
+  marks_->recovery_point.raise(to, marks_->recovery_point.ticket());
   if (auto s = watch(parts_.epochs.clear()); !s) return s;
-  return watch(remove_snapshots_above(services_.files, parts_.directory, base::kNoOffset));
+  return watch(remove_snapshots_above(services_.files, parts_.directory, kNoOffset));
 }
 
 Status Log::advance_log_start(Offset to) {
@@ -335,7 +336,7 @@ Status Log::advance_log_start(Offset to) {
     return fail(ErrorCode::offset_out_of_range, "{} is above the high watermark {} of {}", to, high_watermark(),
                 parts_.partition);
   if (to <= log_start_offset()) return {};
-  log_start_.store(to.raw, std::memory_order_release);
+  set_log_start(to);
   return watch(parts_.epochs.truncate_from_start(to));
 }
 

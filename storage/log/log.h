@@ -44,6 +44,18 @@ struct LogServices {
   std::function<void(std::function<void()>)> in_background;  // may wait for the disk: BlockingPool::submit
 };
 
+// What may be known of a log without its lock, and outlives it: for checkpoints and metrics. Any thread may read.
+struct LogMarks {
+  LogMarks(Offset start, Offset watermark, Offset end, Offset first, Offset recovery)
+      : log_start(start), high_watermark(watermark), log_end(end), first_base(first), recovery_point(recovery) {}
+
+  std::atomic<Offset> log_start;
+  std::atomic<Offset> high_watermark;
+  std::atomic<Offset> log_end;
+  std::atomic<Offset> first_base;  // of the oldest segment
+  RecoveryPoint recovery_point;
+};
+
 struct AppendInfo {
   Offset base_offset;
   Offset last_offset;
@@ -88,14 +100,16 @@ class Log {
   // Learnt from the controller. Written down before this returns; `inconsistent_topic_id` when another is known.
   Status set_topic_id(const base::Uuid& id);
   DirectoryHealth& health() const { return *parts_.health; }
+  std::shared_ptr<DirectoryHealth> shared_health() const { return parts_.health; }
   const LogSettings& settings() const { return parts_.settings; }
   void set_settings(LogSettings settings) { parts_.settings = settings; }
 
   // Any thread.
-  Offset log_start_offset() const { return Offset{log_start_.load(std::memory_order_acquire)}; }
-  Offset high_watermark() const { return Offset{high_watermark_.load(std::memory_order_acquire)}; }
-  Offset log_end_offset() const { return Offset{log_end_.load(std::memory_order_acquire)}; }
-  Offset recovery_point() const { return recovery_point_->get(); }
+  Offset log_start_offset() const { return marks_->log_start.load(std::memory_order_acquire); }
+  Offset high_watermark() const { return marks_->high_watermark.load(std::memory_order_acquire); }
+  Offset log_end_offset() const { return marks_->log_end.load(std::memory_order_acquire); }
+  Offset recovery_point() const { return marks_->recovery_point.get(); }
+  std::shared_ptr<const LogMarks> marks() const { return marks_; }
 
   Offset last_stable_offset() const;
   // The partition's rules decided; must lie between log start and log end.
@@ -174,15 +188,16 @@ class Log {
   Status roll_at(Offset new_base);
   Status write(std::span<const SegmentBatch> batches);
   Result<Flush> flush_to(Offset to);
-  void set_log_end(Offset to) { log_end_.store(to.raw, std::memory_order_release); }
+  void set_log_end(Offset to) { marks_->log_end.store(to, std::memory_order_release); }
+  void set_log_start(Offset to) { marks_->log_start.store(to, std::memory_order_release); }
+  void segments_changed() {
+    marks_->first_base.store(parts_.segments.first().base_offset(), std::memory_order_release);
+  }
   std::chrono::milliseconds draw_jitter();
 
   LogServices services_;
   Parts parts_;
-  std::atomic<Offset::Raw> log_start_;
-  std::atomic<Offset::Raw> high_watermark_;
-  std::atomic<Offset::Raw> log_end_;
-  std::shared_ptr<RecoveryPoint> recovery_point_;
+  std::shared_ptr<LogMarks> marks_;
   std::chrono::milliseconds jitter_;  // of the active segment
   bool closed_ = false;
 };
