@@ -1,0 +1,113 @@
+// Measures, not checks: run with `unit_storage [.measure]`. They print ratios worth keeping beside a change.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "base/posix_files.h"
+#include "storage/dirs/log_set.h"
+#include "tests/support/storage/batches.h"
+
+using namespace storage;
+using namespace storage::testing;
+using base::LeaderEpoch;
+using base::Offset;
+
+namespace {
+
+struct ScratchDirectory {
+  std::string path = (std::filesystem::temp_directory_path() / fmt::format("weir-measure-{}", ::getpid())).string();
+  ScratchDirectory() { std::filesystem::create_directories(path); }
+  ~ScratchDirectory() { std::filesystem::remove_all(path); }
+};
+
+double cpu_us() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+         static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+}  // namespace
+
+TEST_CASE("CPU of an append beside that of a bare write", "[.measure]") {
+  for (const std::size_t size : {1024, 65536}) {
+    ScratchDirectory scratch;
+    base::PosixFiles files;
+    base::SystemClock clock;
+    base::SystemRandom random;
+    LogServices services{.files = files, .clock = clock, .random = random, .in_background = [](auto) {}};
+    const int count = static_cast<int>((256u << 20) / size);
+    auto bytes = make_batch({.values = {std::string(size - 80, 'x')}});
+    for (int round = 0; round < 3; ++round) {
+      auto bare = files.open(fmt::format("{}/bare-{}", scratch.path, round), base::OpenMode::create_new).value();
+      auto begin = cpu_us();
+      for (int i = 0; i < count; ++i)
+        REQUIRE(bare->write_at(static_cast<std::uint64_t>(i) * bytes.size(), bytes.bytes()).ok());
+      const auto floor = (cpu_us() - begin) / count;
+
+      auto health = std::make_shared<DirectoryHealth>(scratch.path, nullptr);
+      auto log = create_log(services, {.partition = {"t", round},
+                                       .directory = fmt::format("{}/t-{}", scratch.path, round),
+                                       .health = health,
+                                       .settings = {},
+                                       .topic_id = std::nullopt})
+                     .value();
+      begin = cpu_us();
+      for (int i = 0; i < count; ++i) {
+        auto batch = protocol::Batch::parse(bytes.bytes());
+        REQUIRE(log->append_as_leader(std::span(&**batch, 1), LeaderEpoch{0}).ok());
+      }
+      const auto append = (cpu_us() - begin) / count;
+      begin = cpu_us();
+      for (int i = 0; i < 100'000; ++i)
+        REQUIRE(log->read(Offset{count - 1 - i % 3}, Offset{count}, {.max_bytes = 1 << 20}).ok());
+      const auto tail = (cpu_us() - begin) / 100'000;
+      begin = cpu_us();
+      for (int i = 0; i < 20'000; ++i)
+        REQUIRE(log->read(Offset{i * 7919LL % count}, Offset{count}, {.max_bytes = 1 << 20}).ok());
+      const auto anywhere = (cpu_us() - begin) / 20'000;
+      fmt::print(
+          "{} B: bare write {:.2f} us, append {:.2f} us ({:.2f}x); read at the end {:.2f} us, anywhere {:.2f} us\n",
+          size, floor, append, append / floor, tail, anywhere);
+    }
+  }
+}
+
+TEST_CASE("opening 2,000 partitions", "[.measure]") {
+  ScratchDirectory scratch;
+  base::PosixFiles files;
+  base::SystemClock clock;
+  base::SystemRandom random;
+  const auto boot = [&](const std::string& title, bool populate, bool clean) {
+    LogDirs dirs(files, clock, {scratch.path + "/data"}, nullptr);
+    LogSet logs({.files = files, .clock = clock, .random = random, .in_background = [](auto) {}}, dirs,
+                {.recovery_threads_per_dir = 2}, [](const std::string&) { return LogSettings{}; });
+    REQUIRE(dirs.open().ok());
+    REQUIRE(dirs.claim({base::BrokerId{0}, "c"}).ok());
+    const auto begin = clock.now();
+    REQUIRE(logs.load().ok());
+    const auto took = std::chrono::duration<double, std::milli>(clock.now() - begin).count();
+    fmt::print("{}: {} partitions in {:.1f} ms\n", title, logs.partitions().size(), took);
+    std::vector<std::unique_ptr<Log>> taken;
+    for (int p = 0; populate && p < 2000; ++p) {
+      taken.push_back(logs.create({"t", p}, std::nullopt, {}).value());
+      for (int i = 0; i < 5; ++i) {
+        auto bytes = make_batch({.values = {std::string(1000, 'x')}});
+        auto batch = protocol::Batch::parse(bytes.bytes());
+        REQUIRE(taken.back()->append_as_leader(std::span(&**batch, 1), LeaderEpoch{0}).ok());
+      }
+    }
+    if (!clean) return;
+    const auto stop = clock.now();
+    REQUIRE(logs.close(std::move(taken)).ok());
+    fmt::print("  orderly stop in {:.1f} ms\n", std::chrono::duration<double, std::milli>(clock.now() - stop).count());
+  };
+  boot("empty", true, true);
+  boot("after an orderly stop", false, false);
+  boot("after a kill", false, true);
+  boot("after an orderly stop, untouched since", false, true);
+}
