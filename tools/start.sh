@@ -11,7 +11,7 @@ if [ ! -f "$build/build.ninja" ]; then
   (cd "$root" && cmake --preset release -DWEIR_TESTS=OFF)
 fi
 if [ -x "$build/libexec/weir-broker" ]; then
-  ninja -C "$build" --quiet weir # says nothing and takes no time when nothing has changed
+  ninja -C "$build" --quiet weir | { grep -v 'no work to do' || true; }
 else
   echo "Building Weir; the first time takes some minutes."
   ninja -C "$build" weir
