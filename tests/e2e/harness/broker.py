@@ -24,6 +24,7 @@ class Broker:
         self.port = free_port()
         self.zookeeper = zookeeper
         self.process = None
+        self.topics = {}
         directory.mkdir(parents=True, exist_ok=True)
         self.settings = {
             "broker.id": "0",
@@ -72,7 +73,7 @@ class Broker:
         return self
 
     def start(self, seconds: float = 60):
-        """Starts the broker and waits until it serves. As a supervisor would, starts it again while it gives up at once:
+        """Starts the broker and waits until it serves, with every topic that `create_topic` made. As a supervisor would, starts it again while it gives up at once:
         Apache Kafka does after a kill, until the ZooKeeper session of its predecessor has expired."""
         self.launch()
 
@@ -84,6 +85,9 @@ class Broker:
             return self.ready()
 
         until(ready, seconds, f"{self.kind} on port {self.port}")
+        with wire.Connection(self.address) as connection:
+            for name, partitions in self.topics.items():
+                wire.wait_for_leaders(connection, name, partitions)
         if BROKER == "kafka-2.7.1":
             with wire.Connection(self.address) as connection:
                 served = connection.request("API_VERSIONS", 0, {})["api_keys"]
@@ -121,4 +125,5 @@ class Broker:
     def create_topic(self, name: str, partitions: int = 1, configs: dict = None):
         with self.connect() as connection:
             wire.create_topic(connection, name, partitions, configs or {})
+        self.topics[name] = partitions
         return name

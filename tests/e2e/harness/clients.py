@@ -189,7 +189,7 @@ class ConfluentPython(Client):
             found, deadline = [], time.monotonic() + 30
             while len(found) < count:
                 assert time.monotonic() < deadline, f"{topic}: {len(found)} of {count}"
-                for m in consumer.consume(1000, 0.5):
+                for m in consumer.consume(min(1000, count - len(found)), 0.5):
                     assert m.error() is None, m.error()
                     found.append(Record(m.timestamp()[1], m.key(), m.value(), m.headers() or []))
             consumer.close()

@@ -123,7 +123,9 @@ func produce(address, version, topic, codec, acks string) {
 }
 
 func consume(address, version string, wanted []string) {
-	consumer, err := sarama.NewConsumer([]string{address}, config(version))
+	c := config(version)
+	c.Consumer.MaxWaitTime = 50 * time.Millisecond // closing a partition waits for its fetch
+	consumer, err := sarama.NewConsumer([]string{address}, c)
 	fail(err)
 	out := bufio.NewWriter(os.Stdout)
 	for _, each := range wanted {
@@ -140,7 +142,11 @@ func consume(address, version string, wanted []string) {
 				for _, h := range m.Headers {
 					headers = append(headers, pack(h.Key)+":"+pack(h.Value))
 				}
-				fmt.Fprintf(out, "%s\t%d\t%s\t%s\t%s\n", topic, m.Timestamp.UnixMilli(), pack(m.Key), pack(m.Value), strings.Join(headers, ","))
+				timestamp := int64(-1) // a message of format 0 has none
+				if !m.Timestamp.IsZero() {
+					timestamp = m.Timestamp.UnixMilli()
+				}
+				fmt.Fprintf(out, "%s\t%d\t%s\t%s\t%s\n", topic, timestamp, pack(m.Key), pack(m.Value), strings.Join(headers, ","))
 			case <-time.After(30 * time.Second):
 				fail(fmt.Errorf("%s: %d of %d", topic, i, count))
 			}
