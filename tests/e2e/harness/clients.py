@@ -246,10 +246,17 @@ SARAMA = [Sarama("1.0.0"), Sarama("2.1.0")]
 KAFKA_PYTHON_OLD = [KafkaPython(v) for v in ((0, 8, 2), (0, 9), (0, 10, 0), (0, 10, 1))]
 
 
+MAIN_CLASSES = {
+    "kafka-topics": {"kafka-2.7.1": "kafka.admin.TopicCommand", "kafka-3.9.1": "org.apache.kafka.tools.TopicCommand"},
+    "kafka-console-producer": dict.fromkeys(("kafka-2.7.1", "kafka-3.9.1"), "kafka.tools.ConsoleProducer"),
+    "kafka-console-consumer": {"kafka-2.7.1": "kafka.tools.ConsoleConsumer",
+                               "kafka-3.9.1": "org.apache.kafka.tools.consumer.ConsoleConsumer"},
+}
+
+
 def console(version: str, which: str, arguments, input: bytes = b"", timeout: float = 60) -> subprocess.CompletedProcess:
     """Kafka's own console producer or consumer of a release, as a process."""
-    main = {"producer": "kafka.tools.ConsoleProducer",
-            "consumer": "kafka.tools.ConsoleConsumer" if version < "3" else "org.apache.kafka.tools.consumer.ConsoleConsumer"}[which]
+    main = MAIN_CLASSES[f"kafka-console-{which}"][f"kafka-{version}"]
     log4j = counterpart(f"kafka-{version}") / "console-log4j.properties"
     log4j.write_text("log4j.rootLogger=WARN, err\nlog4j.appender.err=org.apache.log4j.ConsoleAppender\n"
                      "log4j.appender.err.Target=System.err\nlog4j.appender.err.layout=org.apache.log4j.SimpleLayout\n")

@@ -7,7 +7,7 @@ import uuid
 
 from harness.paths import REPOSITORY
 
-TABLE = REPOSITORY / "tests" / "golden" / "wire" / "wire-messages.tsv"
+TABLE = REPOSITORY / "tests" / "data" / "wire-messages.tsv"
 INTEGERS = {"INT8": ">b", "INT16": ">h", "INT32": ">i", "INT64": ">q", "FLOAT64": ">d", "UINT16": ">H", "UINT32": ">I"}
 
 
