@@ -47,12 +47,14 @@ std::optional<LogLevel> log_level_from(std::string_view name) {
 }
 
 void set_log_level(LogLevel level) { g_level.store(level, std::memory_order_relaxed); }
+LogLevel log_level() { return g_level.load(std::memory_order_relaxed); }
+std::string_view log_level_name(LogLevel level) { return kNames[static_cast<std::size_t>(level)].first; }
 bool log_enabled(LogLevel level) { return level >= g_level.load(std::memory_order_relaxed); }
 void flush_log() { sink()->flush(); }
 void log_to_standard_error() { sink() = make_sink(true); }
 
 void Logger::write(LogLevel level, std::string_view message) const {
-  sink()->log(spdlog::level::info, "{} {} ({})", kNames[static_cast<std::size_t>(level)].first, message, component_);
+  sink()->log(spdlog::level::info, "{} {} ({})", log_level_name(level), message, component_);
 }
 
 }  // namespace base

@@ -19,6 +19,8 @@ std::optional<LogLevel> log_level_from(std::string_view name);
 // Where lines go: standard output at first, or a file appended to (for -daemon the script redirects instead).
 // Set once before threads start; the level may change at any time.
 void set_log_level(LogLevel level);
+LogLevel log_level();
+std::string_view log_level_name(LogLevel level);  // "INFO"
 bool log_enabled(LogLevel level);
 void flush_log();
 // Command-line programs print their results on standard output; their log lines go to standard error.

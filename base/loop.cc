@@ -19,6 +19,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+thread_local Loop* current_loop = nullptr;
+
 void name_thread(const std::string& name) { pthread_setname_np(pthread_self(), name.substr(0, 15).c_str()); }
 
 class LoopTimer final : public Timer {
@@ -65,6 +67,7 @@ void Loop::start() {
   invariant(!impl_->thread.joinable(), "a loop starts once");
   impl_->thread = std::thread([this] {
     name_thread(impl_->name);
+    current_loop = this;
     impl_->context.run();
   });
 }
@@ -78,6 +81,7 @@ void Loop::stop() {
 
 void Loop::post(std::function<void()> work) { asio::post(impl_->context, std::move(work)); }
 bool Loop::in_loop() const { return impl_->thread.get_id() == std::this_thread::get_id(); }
+Loop* Loop::current() { return current_loop; }
 std::unique_ptr<Timer> Loop::make_timer() { return std::make_unique<LoopTimer>(impl_->context); }
 asio::io_context& Loop::context() { return impl_->context; }
 const std::string& Loop::name() const { return impl_->name; }

@@ -42,7 +42,8 @@ class Loop {
 
   // Any thread. Work posted after stop() is never run; its captures are destroyed with the loop.
   void post(std::function<void()> work);
-  bool in_loop() const;  // true on the loop's own thread
+  bool in_loop() const;    // true on the loop's own thread
+  static Loop* current();  // the loop of this thread; null on any other thread
   std::unique_ptr<Timer> make_timer();
   boost::asio::io_context& context();
   const std::string& name() const;

@@ -1,0 +1,352 @@
+#include "broker/broker.h"
+
+#include <absl/synchronization/notification.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/logging.h"
+#include "base/loop.h"
+#include "base/posix_files.h"
+#include "base/random.h"
+#include "broker/handlers/api_versions.h"
+#include "broker/handlers/cluster.h"
+#include "broker/handlers/configs.h"
+#include "broker/handlers/fetch.h"
+#include "broker/handlers/list_offsets.h"
+#include "broker/handlers/metadata.h"
+#include "broker/handlers/offset_for_epoch.h"
+#include "broker/handlers/produce.h"
+#include "broker/handlers/producer_ids.h"
+#include "broker/handlers/topics.h"
+#include "broker/network/socket_server.h"
+#include "broker/network_configuration.h"
+#include "broker/stored_settings.h"
+#include "config/dynamic.h"
+#include "protocol/messages/registry.h"
+#include "replication/cluster/metadata.h"
+#include "replication/controller/controller.h"
+#include "replication/coordination/embedded_store.h"
+#include "replication/coordination/membership.h"
+#include "replication/coordination/producer_ids.h"
+#include "replication/coordination/zookeeper_store.h"
+#include "replication/partition/replicas.h"
+#include "storage/dirs/log_dirs.h"
+#include "storage/dirs/log_set.h"
+
+namespace broker {
+namespace {
+
+using base::Status;
+using std::chrono::milliseconds;
+
+// Answers still owed when we stop get this long; the rest of supervisor's customary five seconds is for the disk.
+constexpr milliseconds kDrain{1500};
+// A controller that does not announce us within this is a slow one: clients are served what we know.
+constexpr milliseconds kFirstAnnouncement{10000};
+
+// Loops beyond the cores only add switches; num.network.threads bounds them from above.
+std::size_t loop_count(const config::BrokerSettings& settings) {
+  const auto cores = std::max(1u, std::thread::hardware_concurrency());
+  return std::min<std::size_t>(static_cast<std::size_t>(settings.num_network_threads), cores);
+}
+
+std::vector<replication::Endpoint> advertised(const config::BrokerSettings& settings) {
+  std::vector<replication::Endpoint> out;
+  for (const auto& listener : settings.endpoints.advertised)
+    out.push_back({.listener = listener.name,
+                   .security_protocol = std::string(config::name_of(listener.protocol)),
+                   .host = listener.host,
+                   .port = listener.port});
+  return out;
+}
+
+}  // namespace
+
+// In order of construction: each part may use those above it.
+struct Broker::Parts {
+  Parts(config::BrokerSettings from_file, std::function<std::string()> host, std::function<void()> gone)
+      : disks_gone(std::move(gone)), settings(std::move(from_file), std::move(host)) {}
+
+  const config::BrokerSettings& file() const { return *started_with; }
+
+  // ---- steps of start(), in this order
+  Status open_directories();
+  Status open_store();
+  Status learn_identity();
+  Status open_logs();
+  Status bind_sockets();
+  Status join_cluster();
+  void serve();
+  // ---- and what they are made of
+  void add_handlers();
+  replication::Announcements announcements();
+  void directory_failed(const std::string& path, const base::Error& why);
+  void say_welcome() const;
+
+  const base::Logger log{"kafka.server.KafkaServer"};
+  const std::function<void()> disks_gone;
+  config::DynamicSettings settings;
+  std::shared_ptr<const config::BrokerSettings> started_with = settings.snapshot()->broker;
+
+  base::PosixFiles files;
+  base::SystemClock clock;
+  base::SystemRandom random;
+  base::BlockingPool pool{static_cast<std::size_t>(started_with->num_io_threads), "weir-io"};
+  base::BlockingPool replica_thread{1, "weir-replicas"};
+  base::Loop coordination{"weir-coord"};
+  base::LoopSet loops{loop_count(*started_with), "weir-net"};
+
+  std::unique_ptr<storage::LogDirs> dirs;
+  std::unique_ptr<replication::MetadataStore> store;
+  std::string cluster_id;
+  base::BrokerId id = base::kNoBroker;
+  std::unique_ptr<storage::LogSet> logs;
+
+  replication::MetadataCache metadata;
+  absl::Notification announced;  // the metadata holds this broker
+  replication::PartitionTable partitions;
+  std::unique_ptr<replication::Replicas> replicas;
+  std::unique_ptr<replication::Controller> controller;
+  std::unique_ptr<replication::Membership> membership;
+  std::unique_ptr<replication::ProducerIds> producer_ids;
+
+  std::unique_ptr<FetchSessionCache> fetch_sessions;
+  std::unique_ptr<FetchServices> fetch_services;
+  ApiTable apis;
+  std::unique_ptr<SocketServer> sockets;
+
+  bool store_started = false;
+  bool logs_open = false;
+};
+
+Broker::Broker(config::BrokerSettings settings, std::function<std::string()> host_name,
+               std::function<void()> disks_gone)
+    : parts_(std::make_unique<Parts>(std::move(settings), std::move(host_name), std::move(disks_gone))) {}
+
+Broker::~Broker() { stop(); }
+
+base::BrokerId Broker::id() const { return parts_->id; }
+std::uint16_t Broker::port(std::string_view listener) const { return parts_->sockets->port(listener); }
+
+Status Broker::start() {
+  auto& p = *parts_;
+  p.pool.start();
+  p.replica_thread.start();
+  p.coordination.start();
+  p.loops.start();
+  for (auto step : {&Parts::open_directories, &Parts::open_store, &Parts::learn_identity, &Parts::open_logs,
+                    &Parts::bind_sockets, &Parts::join_cluster})
+    if (auto s = (p.*step)(); !s) return s;
+  p.serve();
+  return {};
+}
+
+Status Broker::Parts::open_directories() {
+  dirs = std::make_unique<storage::LogDirs>(
+      files, clock, file().data_directories(),
+      [this](const std::string& path, const base::Error& why) { directory_failed(path, why); });
+  return dirs->open();
+}
+
+void Broker::Parts::directory_failed(const std::string& path, const base::Error& why) {
+  log.error(
+      "Stopping serving logs in dir {}: {}. Its partitions are offline until the disk is mended and the broker "
+      "restarted.",
+      path, why.text());
+  if (!dirs || !dirs->online().empty()) return;
+  log.error("Shutdown broker because all log dirs have failed");
+  disks_gone();
+}
+
+Status Broker::Parts::open_store() {
+  if (file().embedded_metadata()) {
+    const auto where = dirs->online().front()->path() + "/" + std::string(replication::kEmbeddedStoreFile);
+    store = std::make_unique<replication::EmbeddedStore>(where, coordination, clock);
+  } else {
+    store = std::make_unique<replication::ZookeeperStore>(
+        replication::ZookeeperSettings{
+            .connect = *file().zookeeper_connect,
+            .session_timeout = milliseconds(file().zookeeper_session_timeout_ms),
+            .connection_timeout = milliseconds(file().zookeeper_connect_timeout_ms()),
+            .max_in_flight = static_cast<std::size_t>(file().zookeeper_max_in_flight_requests)},
+        coordination);
+  }
+  if (auto s = store->start(); !s) return s;
+  store_started = true;
+  return {};
+}
+
+Status Broker::Parts::learn_identity() {
+  replication::BlockingStore blocking{*store};
+  if (auto s = replication::create_top_level(blocking); !s) return s;
+  auto cluster = replication::establish_cluster_id(blocking, random);
+  if (!cluster) return cluster.error();
+  cluster_id = std::move(*cluster);
+  log.info("Cluster ID = {}", cluster_id);
+  id = file().id();
+  if (id == base::kNoBroker && dirs->stored().broker_id) id = *dirs->stored().broker_id;
+  if (id == base::kNoBroker) {
+    auto generated = replication::generate_broker_id(blocking, file().reserved_broker_max_id);
+    if (!generated) return generated.error();
+    id = *generated;
+  }
+  if (auto s = dirs->claim({.broker_id = id, .cluster_id = cluster_id}); !s) return s;
+  return load_stored_settings(blocking, id, settings);
+}
+
+Status Broker::Parts::open_logs() {
+  const storage::LogSetOptions options{
+      .recovery_threads_per_dir = static_cast<std::size_t>(file().num_recovery_threads_per_data_dir),
+      .recovery_point_interval = milliseconds(file().log_flush_offset_checkpoint_interval_ms),
+      .log_start_interval = milliseconds(file().log_flush_start_offset_checkpoint_interval_ms),
+      .high_watermark_interval = milliseconds(file().replica_high_watermark_checkpoint_interval_ms)};
+  const storage::LogServices services{
+      .files = files, .clock = clock, .random = random, .in_background = [this](std::function<void()> work) {
+        pool.submit(work);
+      }};
+  logs = std::make_unique<storage::LogSet>(services, *dirs, options, [this](const std::string& topic) {
+    return storage::LogSettings::from(*settings.snapshot()->topic(topic));
+  });
+  if (auto s = logs->load(); !s) return s;
+  logs->start();
+  logs_open = true;
+  replicas = std::make_unique<replication::Replicas>(id, *logs, partitions, settings, [this](const std::string& topic) {
+    replication::BlockingStore blocking{*store};
+    return load_overrides(blocking, "topics", topic);
+  });
+  settings.subscribe([this](const config::SettingsChange& change, const std::shared_ptr<const config::Snapshot>& now) {
+    replicas->settings_changed(change, *now);
+  });
+  return {};
+}
+
+Status Broker::Parts::bind_sockets() {
+  sockets = std::make_unique<SocketServer>(
+      network_settings(file()), SocketServer::Parts{.table = apis, .loops = loops, .pool = &pool, .clock = clock});
+  return sockets->bind();
+}
+
+replication::Announcements Broker::Parts::announcements() {
+  using Done = replication::Announcements::Done;
+  return {
+      .leader_and_isr =
+          [this](replication::LeaderAndIsr request, Done done) {
+            replica_thread.submit([this, request = std::move(request), done = std::move(done)] {
+              done(replicas->lead_or_follow(request));
+            });
+          },
+      .stop_replica =
+          [this](replication::StopReplica request, Done done) {
+            replica_thread.submit(
+                [this, request = std::move(request), done = std::move(done)] { done(replicas->stop(request)); });
+          },
+      .update_metadata =
+          [this](const replication::UpdateMetadata& request, const Done& done) {
+            metadata.update([&](replication::ClusterMetadata& cluster) { cluster.apply(request); });
+            if (!announced.HasBeenNotified() && metadata.snapshot()->find_broker(id)) announced.Notify();
+            done({});
+          },
+  };
+}
+
+Status Broker::Parts::join_cluster() {
+  const auto& topics = *settings.snapshot();
+  controller = std::make_unique<replication::Controller>(
+      replication::ControllerSettings{.broker = id,
+                                      .default_partitions = topics.broker->num_partitions,
+                                      .default_replication_factor = topics.broker->default_replication_factor,
+                                      .delete_topic_enable = topics.broker->delete_topic_enable,
+                                      .check_topic_config =
+                                          [this](const replication::ConfigEntries& entries) {
+                                            return config::validate_topic_overrides(
+                                                *settings.snapshot()->broker,
+                                                config::Texts(entries.begin(), entries.end()));
+                                          }},
+      *store, coordination, clock, random, metadata, announcements());
+  membership = std::make_unique<replication::Membership>(
+      replication::MembershipSettings{.id = id,
+                                      .endpoints = advertised(file()),
+                                      .rack = file().broker_rack,
+                                      .session_timeout = milliseconds(file().zookeeper_session_timeout_ms)},
+      *store, coordination, clock);
+  producer_ids = std::make_unique<replication::ProducerIds>(id, *store, coordination);
+  membership->on_registered([this](std::int64_t) { controller->broker_registered(); });
+  controller->start();
+  if (auto s = membership->start(); !s) return s;
+
+  // Clients that come before the controller has announced us would be told that there are no brokers.
+  if (!announced.WaitForNotificationWithTimeout(absl::Milliseconds(kFirstAnnouncement.count())))
+    log.warn("No controller has announced this broker yet; serving what is known");
+  return {};
+}
+
+void Broker::Parts::serve() {
+  add_handlers();
+  sockets->start();
+  say_welcome();
+}
+
+void Broker::Parts::add_handlers() {
+  fetch_sessions = std::make_unique<FetchSessionCache>(
+      static_cast<std::size_t>(file().max_incremental_fetch_session_cache_slots), clock, random);
+  fetch_services = std::make_unique<FetchServices>(FetchServices{.metadata = metadata,
+                                                                 .partitions = partitions,
+                                                                 .sessions = *fetch_sessions,
+                                                                 .pool = pool,
+                                                                 .max_answer_bytes = file().fetch_max_bytes});
+  const auto serve_api = [this](std::int16_t key, Handler handler, bool any_version = false) {
+    const auto* api = protocol::find_api(key);
+    apis.add({.api = *api, .versions = api->versions, .handler = std::move(handler), .any_version = any_version});
+  };
+  serve_api(0, ProduceHandler(clock, metadata, partitions));
+  serve_api(1, FetchHandler(*fetch_services));
+  serve_api(2, ListOffsetsHandler(metadata, partitions, pool));
+  serve_api(3, MetadataHandler(cluster_id, settings, metadata, *controller));
+  serve_api(18, ApiVersionsHandler(apis), true);
+  serve_api(19, CreateTopicsHandler(settings, *controller));
+  serve_api(20, DeleteTopicsHandler(*controller));
+  serve_api(22, InitProducerIdHandler(*producer_ids));
+  serve_api(23, OffsetForEpochHandler(metadata, partitions));
+  serve_api(32, DescribeConfigsHandler(id, settings, metadata));
+  serve_api(37, CreatePartitionsHandler(*controller));
+  serve_api(60, DescribeClusterHandler(cluster_id, metadata));
+}
+
+void Broker::Parts::say_welcome() const {
+  for (const auto& listener : file().endpoints.bound) {
+    const auto* told = file().endpoints.find_advertised(listener.name);
+    log.info("Listening on {}://{}:{}, clients are told {}", listener.name, listener.host.empty() ? "*" : listener.host,
+             sockets->port(listener.name), told ? told->text() : "nothing");
+  }
+  std::string where;
+  for (const auto& directory : dirs->all()) where += (where.empty() ? "" : ", ") + directory->path();
+  log.info("Data in {}; metadata in {}", where,
+           file().embedded_metadata() ? "this broker itself (no zookeeper.connect)"
+                                      : "ZooKeeper at " + *file().zookeeper_connect);
+  log.info("[KafkaServer id={}] started", id);
+}
+
+void Broker::stop() {
+  auto& p = *parts_;
+  if (p.replicas) p.replicas->stop_all();  // whoever waits is told to look for another leader
+  if (p.sockets) p.sockets->stop(kDrain);
+  if (p.controller) p.controller->stop();
+  if (p.membership) p.membership->stop();
+  p.replica_thread.stop();
+  if (p.logs_open) {
+    p.logs->stop();
+    if (auto closed = p.logs->close(p.replicas->release_all()); !closed)
+      p.log.error("Not everything was closed in order; the next start will recover it: {}", closed.error().text());
+    p.logs_open = false;
+  }
+  if (p.store_started) {
+    p.store->stop();
+    p.store_started = false;
+  }
+  p.coordination.stop();
+  p.loops.stop();
+  p.pool.stop();
+}
+
+}  // namespace broker

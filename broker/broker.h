@@ -1,0 +1,36 @@
+// The whole broker: builds every part in order and stops them in reverse. Nobody else does.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "config/broker_settings.h"
+
+namespace broker {
+
+// Used by one thread.
+class Broker {
+ public:
+  // `disks_gone` is called once, from any thread, when no log directory is left: the process should stop.
+  Broker(config::BrokerSettings settings, std::function<std::string()> host_name, std::function<void()> disks_gone);
+  ~Broker();
+
+  // Returns when clients are served, or why they cannot be; the parts already started are then stopped by stop().
+  base::Status start();
+  // Orderly stop: parked answers are filled, logs are closed and checkpointed, the cluster is left.
+  void stop();
+
+  base::BrokerId id() const;
+  std::uint16_t port(std::string_view listener) const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace broker

@@ -1,0 +1,280 @@
+#include "broker/handlers/fetch.h"
+
+#include <atomic>
+#include <chrono>
+
+#include "broker/dispatch/reply.h"
+#include "broker/handlers/leader_hint.h"
+#include "protocol/messages/fetch.h"
+#include "protocol/records/convert.h"
+
+namespace broker {
+namespace {
+
+using base::ErrorCode;
+using protocol::FetchRequest;
+using protocol::FetchResponse;
+using replication::Isolation;
+using replication::Partition;
+using replication::ReadOutcome;
+using replication::ReadRequest;
+using PartitionAnswer = FetchResponse::Topic::Partition;
+
+// What versions of Fetch brought; see the version steps of the API.
+constexpr std::int16_t kMagic1Since = 2;
+constexpr std::int16_t kMaxBytesSince = 3;
+constexpr std::int16_t kMagic2Since = 4;
+constexpr std::int16_t kStorageErrorSince = 6;
+constexpr std::int16_t kZstdSince = 10;
+constexpr std::int16_t kLeaderHintSince = 16;
+
+constexpr std::int8_t kReadUncommitted = 0;
+constexpr std::int8_t kReadCommitted = 1;
+constexpr std::int32_t kDebuggingConsumer = -2;
+
+// A fetch from its arrival to its answer. Lives on the loop of its connection; wake() may come from any thread.
+class FetchOperation final : public replication::Waiter, public std::enable_shared_from_this<FetchOperation> {
+ public:
+  FetchOperation(const FetchServices& services, const Request& request, const FetchRequest& in, FetchContext context,
+                 AnswerSlot slot)
+      : services_(services),
+        loop_(*base::Loop::current()),
+        slot_(std::move(slot)),
+        context_(std::move(context)),
+        listener_(request.session.listener),
+        correlation_id_(request.correlation_id()),
+        version_(request.version()),
+        replica_(in.replica_state ? in.replica_state->replica_id : in.replica_id),
+        isolation_level_(in.isolation_level),
+        min_bytes_(in.min_bytes),
+        max_bytes_(version_ >= kMaxBytesSince ? std::min(in.max_bytes, services.max_answer_bytes)
+                                              : services.max_answer_bytes),
+        max_wait_(std::chrono::milliseconds(in.max_wait_ms)) {}
+
+  void start() {
+    read_all();
+    if (answer_now_ || max_wait_.count() <= 0 || context_.partitions.empty() || bytes_ >= min_bytes_) return answer();
+    timer_ = loop_.make_timer();
+    timer_->arm(max_wait_, [self = shared_from_this()] { self->time_up(); });
+    park();
+  }
+
+  void wake() override {
+    if (!posted_.exchange(true)) loop_.post([self = shared_from_this()] { self->look_again(); });
+  }
+
+ private:
+  // One partition while it is being read.
+  struct Read {
+    std::shared_ptr<Partition> partition;  // null: nothing to wait for
+    base::Offset bound;
+    PartitionAnswer answer;
+  };
+
+  Isolation isolation() const {
+    if (replica_.raw >= 0 || replica_.raw == kDebuggingConsumer) return Isolation::log_end;
+    return isolation_level_ == kReadCommitted ? Isolation::last_stable : Isolation::high_watermark;
+  }
+
+  void read_all() {
+    const auto metadata = services_.metadata.snapshot();
+    reads_.clear();
+    reads_.reserve(context_.partitions.size());
+    bytes_ = 0;
+    answer_now_ = false;
+    // The first partition with data gives a whole batch however large, so that a consumer can always get on.
+    bool whole_batch = version_ >= kMaxBytesSince;
+    for (const auto& wanted : context_.partitions) {
+      auto& read = reads_.emplace_back();
+      const auto left = static_cast<std::size_t>(std::max<std::int64_t>(0, max_bytes_ - bytes_));
+      const auto max_bytes = std::min(left, static_cast<std::size_t>(std::max(0, wanted->max_bytes)));
+      const auto code = read_one(*metadata, *wanted, {max_bytes, whole_batch}, read);
+      if (code != ErrorCode::none) {
+        refuse(read.answer, code);
+        answer_now_ = true;
+      }
+      const auto size = read.answer.records.size_bytes();
+      bytes_ += static_cast<std::int64_t>(size);
+      if (size > 0) whole_batch = false;
+    }
+  }
+
+  ErrorCode read_one(const replication::ClusterMetadata& metadata, FetchedPartition& wanted, storage::ReadLimits limits,
+                     Read& read) {
+    if (context_.uses_topic_ids) {
+      const auto topic = metadata.find_topic(wanted.topic_id);
+      if (!topic) return ErrorCode::unknown_topic_id;
+      wanted.topic = topic->name;
+    }
+    if (isolation_level_ != kReadUncommitted && isolation_level_ != kReadCommitted)
+      return ErrorCode::unknown_server_error;
+    if (!metadata.find_partition(wanted.topic, wanted.partition)) return ErrorCode::unknown_topic_or_partition;
+    const auto partition = services_.partitions.find(wanted.topic, wanted.partition);
+    if (!partition) return ErrorCode::not_leader_or_follower;
+    const auto settings = partition->settings();
+    if (version_ < kZstdSince && settings->compresses_zstd) return ErrorCode::unsupported_compression_type;
+    if (version_ < kMagic2Since && !settings->down_conversion) return ErrorCode::unsupported_version;
+
+    auto outcome = partition->read({.from = wanted.fetch_offset,
+                                    .current_leader_epoch = wanted.current_leader_epoch,
+                                    .last_fetched_epoch = wanted.last_fetched_epoch,
+                                    .isolation = isolation(),
+                                    .limits = limits});
+    if (!outcome) return outcome.error().code;
+    read.partition = partition;
+    read.bound = outcome->bound;
+    fill(read.answer, std::move(*outcome));
+    return ErrorCode::none;
+  }
+
+  void fill(PartitionAnswer& answer, ReadOutcome outcome) {
+    answer.high_watermark = outcome.high_watermark;
+    answer.last_stable_offset = outcome.last_stable;
+    answer.log_start_offset = outcome.log_start;
+    if (isolation() == Isolation::last_stable) {
+      auto& aborted = answer.aborted_transactions.emplace();
+      for (const auto& txn : outcome.aborted) aborted.push_back({txn.producer_id, txn.first_offset});
+    }
+    if (outcome.diverging_epoch) {
+      answer.diverging_epoch.emplace();
+      answer.diverging_epoch->epoch = outcome.diverging_epoch->epoch;
+      answer.diverging_epoch->end_offset = outcome.diverging_epoch->end;
+    }
+    answer_now_ |= outcome.catching_up || outcome.diverging_epoch;
+    answer.records.pieces.append(std::move(outcome.slice.records));
+  }
+
+  void refuse(PartitionAnswer& answer, ErrorCode code) {
+    if (code == ErrorCode::kafka_storage_error && version_ < kStorageErrorSince)
+      code = ErrorCode::not_leader_or_follower;
+    answer = PartitionAnswer{};  // its partition is named when it is sent
+    answer.error_code = code;
+    answer.high_watermark = base::kNoOffset;
+  }
+
+  void park() {
+    const auto self = shared_from_this();
+    for (const auto& read : reads_)
+      if (read.partition && !read.partition->park(read.bound + 1, self)) return wake();  // it got further meanwhile
+  }
+  void unpark() {
+    for (const auto& read : reads_)
+      if (read.partition) read.partition->unpark(*this);
+  }
+
+  void look_again() {
+    posted_ = false;
+    if (!slot_) return;
+    if (!slot_.wanted()) return answer();  // the client is gone: only clean up
+    unpark();
+    read_all();
+    if (answer_now_ || bytes_ >= min_bytes_) return answer();
+    park();
+  }
+
+  void time_up() {
+    if (slot_) answer();  // what the last look found still holds: nothing has woken us since
+  }
+
+  void answer() {
+    if (timer_) {
+      timer_->cancel();
+      unpark();
+    }
+    if (version_ < kMagic2Since && bytes_ > 0) {
+      services_.pool.submit([self = shared_from_this()] {
+        self->convert_all();
+        self->send();
+      });
+      return;
+    }
+    send();
+  }
+
+  // On the pool: old clients get the format they know.
+  void convert_all() {
+    for (std::size_t i = 0; i < reads_.size(); ++i) {
+      auto& answer = reads_[i].answer;
+      if (answer.records.size_bytes() == 0) continue;
+      auto entries = base::flatten(answer.records.pieces);
+      if (!entries) {
+        refuse(answer, entries.error().code);
+        continue;
+      }
+      auto converted = protocol::down_convert(entries->bytes(),
+                                              {.to_magic = static_cast<std::int8_t>(version_ >= kMagic1Since ? 1 : 0),
+                                               .first_offset = context_.partitions[i]->fetch_offset});
+      if (!converted) {
+        refuse(answer, converted.error().code);
+        continue;
+      }
+      answer.records.pieces = base::BufferChain(std::move(*converted));
+    }
+  }
+
+  void send() {
+    FetchResponse response;
+    response.session_id = context_.answered_session_id;
+    if (isolation_level_ != kReadUncommitted && isolation_level_ != kReadCommitted)
+      response.error_code = ErrorCode::unknown_server_error;
+    std::vector<const PartitionAnswer*> answers;
+    answers.reserve(reads_.size());
+    for (const auto& read : reads_) answers.push_back(&read.answer);
+    const auto kept = context_.keep_news(answers);
+    for (std::size_t i = 0; i < reads_.size(); ++i)
+      if (kept[i]) add(response, *context_.partitions[i], std::move(reads_[i].answer));
+    reads_.clear();
+    slot_.fill(protocol::encode_response(correlation_id_, version_, response));
+  }
+
+  void add(FetchResponse& response, const FetchedPartition& wanted, PartitionAnswer answer) {
+    auto& topics = response.responses;
+    const bool same = !topics.empty() && (context_.uses_topic_ids ? topics.back().topic_id == wanted.topic_id
+                                                                  : topics.back().topic == wanted.topic);
+    if (!same) {
+      auto& topic = topics.emplace_back();
+      topic.topic = wanted.topic;
+      topic.topic_id = wanted.topic_id;
+    }
+    answer.partition_index = wanted.partition;
+    if (version_ >= kLeaderHintSince && wants_leader_hint(answer.error_code))
+      add_leader_hint(*services_.metadata.snapshot(), wanted.topic, listener_, wanted.partition, answer,
+                      response.node_endpoints);
+    topics.back().partitions.push_back(std::move(answer));
+  }
+
+  const FetchServices& services_;
+  base::Loop& loop_;
+  AnswerSlot slot_;
+  FetchContext context_;
+  const std::string listener_;
+  const std::int32_t correlation_id_;
+  const std::int16_t version_;
+  const base::BrokerId replica_;
+  const std::int8_t isolation_level_;
+  const std::int64_t min_bytes_;
+  const std::int64_t max_bytes_;
+  const std::chrono::milliseconds max_wait_;
+
+  std::unique_ptr<base::Timer> timer_;  // set while parked
+  std::vector<Read> reads_;             // parallel to context_.partitions
+  std::int64_t bytes_ = 0;
+  bool answer_now_ = false;
+  std::atomic<bool> posted_{false};
+};
+
+}  // namespace
+
+void FetchHandler::operator()(Request& request, AnswerSlot answer) const {
+  FetchRequest in;
+  if (!read_body(request, answer, in)) return;
+  auto context = services_.sessions.open(in, request.version());
+  if (!context) {
+    FetchResponse refused;
+    refused.error_code = context.error().code;
+    return reply(answer, request, refused);
+  }
+  std::make_shared<FetchOperation>(services_, request, in, std::move(*context), std::move(answer))->start();
+}
+
+}  // namespace broker

@@ -1,0 +1,37 @@
+// Fetch: consumers read, followers replicate.
+//
+// Per partition: a place in the log, bounded by isolation, becomes a FileSlice in the answer; the bytes go from the
+// page cache to the socket. With nothing to tell yet the fetch is parked on its partitions with one timer. Fetches
+// below version 4 may need older record formats: those are read and converted on the pool.
+#pragma once
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "broker/dispatch/request.h"
+#include "broker/handlers/fetch_sessions.h"
+#include "broker/network/answers.h"
+#include "replication/cluster/metadata.h"
+#include "replication/partition/partition_table.h"
+
+namespace broker {
+
+// What all fetches share. Outlives them.
+struct FetchServices {
+  const replication::MetadataCache& metadata;
+  const replication::PartitionTable& partitions;
+  FetchSessionCache& sessions;
+  base::BlockingPool& pool;
+  std::int32_t max_answer_bytes = 57671680;  // fetch.max.bytes
+};
+
+// Any loop may call.
+class FetchHandler {
+ public:
+  explicit FetchHandler(const FetchServices& services) : services_(services) {}
+  void operator()(Request& request, AnswerSlot answer) const;
+
+ private:
+  const FetchServices& services_;
+};
+
+}  // namespace broker

@@ -1,0 +1,208 @@
+#include "broker/handlers/produce.h"
+
+#include <atomic>
+#include <chrono>
+
+#include "base/loop.h"
+#include "broker/dispatch/reply.h"
+#include "broker/handlers/internal_topics.h"
+#include "broker/handlers/leader_hint.h"
+#include "protocol/messages/produce.h"
+#include "storage/log/admission.h"
+
+namespace broker {
+namespace {
+
+using base::ErrorCode;
+using protocol::ProduceRequest;
+using protocol::ProduceResponse;
+using replication::Acks;
+using replication::Partition;
+using PartitionAnswer = ProduceResponse::Topic::Partition;
+
+constexpr std::int16_t kStorageErrorSince = 4;  // older clients do not know KAFKA_STORAGE_ERROR
+constexpr std::int16_t kLeaderHintSince = 10;
+// Tools that repair a cluster write internal topics under this client id, as with Kafka.
+constexpr std::string_view kAdminClientId = "__admin_client";
+
+bool valid_acks(std::int16_t acks) { return acks >= -1 && acks <= 1; }
+
+void refuse(PartitionAnswer& answer, ErrorCode code, std::int16_t version) {
+  if (code == ErrorCode::kafka_storage_error && version < kStorageErrorSince) code = ErrorCode::not_leader_or_follower;
+  answer.error_code = code;
+  answer.base_offset = base::kNoOffset;
+}
+
+void refuse(PartitionAnswer& answer, storage::Rejection rejection, std::int16_t version) {
+  refuse(answer, rejection.error.code, version);
+  answer.error_message = std::move(rejection.message);
+  for (auto& record : rejection.record_errors)
+    answer.record_errors.push_back({record.batch_index, std::move(record.message)});
+}
+
+// One partition that is not on all in-sync replicas yet.
+struct Unreplicated {
+  std::shared_ptr<Partition> partition;
+  base::Offset next_offset;
+  std::size_t topic = 0;  // where its answer is
+  std::size_t index = 0;
+};
+
+// An acks=all answer on its way. Lives on the loop of its connection; wake() may come from any thread.
+class PendingProduce final : public replication::Waiter, public std::enable_shared_from_this<PendingProduce> {
+ public:
+  PendingProduce(base::Loop& loop, AnswerSlot slot, ProduceResponse response, std::vector<Unreplicated> waiting,
+                 std::int32_t correlation_id, std::int16_t version)
+      : loop_(loop),
+        timer_(loop.make_timer()),
+        slot_(std::move(slot)),
+        response_(std::move(response)),
+        waiting_(std::move(waiting)),
+        correlation_id_(correlation_id),
+        version_(version) {}
+
+  void start(std::chrono::milliseconds timeout) {
+    timer_->arm(timeout, [self = shared_from_this()] { self->give_up(); });
+    look();
+  }
+
+  void wake() override {
+    if (!posted_.exchange(true)) loop_.post([self = shared_from_this()] { self->look(); });
+  }
+
+ private:
+  void look() {
+    posted_ = false;
+    if (!slot_) return;
+    std::erase_if(waiting_, [this](const Unreplicated& one) {
+      auto verdict = one.partition->replicated(one.next_offset);
+      if (!verdict) {
+        one.partition->unpark(*this);
+        if (one.partition->park(one.next_offset, shared_from_this())) return false;
+        verdict = one.partition->replicated(one.next_offset);  // it happened in between
+        if (!verdict) verdict = ErrorCode::not_leader_or_follower;
+      }
+      settle(one, *verdict);
+      return true;
+    });
+    if (waiting_.empty()) send();
+  }
+
+  void give_up() {
+    if (!slot_) return;
+    for (const auto& one : waiting_) {
+      one.partition->unpark(*this);
+      settle(one, ErrorCode::request_timed_out);
+    }
+    waiting_.clear();
+    send();
+  }
+
+  void settle(const Unreplicated& one, ErrorCode code) {
+    if (code != ErrorCode::none) refuse(response_.responses[one.topic].partition_responses[one.index], code, version_);
+  }
+
+  void send() {
+    timer_->cancel();
+    slot_.fill(protocol::encode_response(correlation_id_, version_, response_));
+  }
+
+  base::Loop& loop_;
+  std::unique_ptr<base::Timer> timer_;
+  AnswerSlot slot_;
+  ProduceResponse response_;
+  std::vector<Unreplicated> waiting_;
+  const std::int32_t correlation_id_;
+  const std::int16_t version_;
+  std::atomic<bool> posted_{false};
+};
+
+// Everything one request needs while its partitions are appended one after another.
+struct Appending {
+  Request& request;
+  const ProduceRequest& in;
+  base::Timestamp now;
+  const replication::ClusterMetadata& metadata;
+  const replication::PartitionTable& partitions;
+  ProduceResponse out{};
+  std::vector<Unreplicated> waiting{};
+  bool any_failed = false;
+
+  std::span<std::byte> mutable_records(const protocol::Records& records) const {
+    const auto body = request.body();
+    return body.subspan(static_cast<std::size_t>(records.view.data() - body.data()), records.view.size());
+  }
+
+  void append(const std::string& topic, const ProduceRequest::Topic::Partition& in_partition, PartitionAnswer& answer) {
+    answer.index = in_partition.index;
+    if (!metadata.find_partition(topic, in_partition.index))
+      return refuse(answer, ErrorCode::unknown_topic_or_partition, request.version());
+    if (in_partition.records.is_null) return refuse(answer, ErrorCode::invalid_record, request.version());
+    if (!valid_acks(in.acks)) return refuse(answer, ErrorCode::invalid_required_acks, request.version());
+    if (is_internal_topic(topic) && request.session.client_id != kAdminClientId)
+      return refuse(answer, ErrorCode::invalid_topic_exception, request.version());
+    const auto partition = partitions.find(topic, in_partition.index);
+    if (!partition) return refuse(answer, ErrorCode::not_leader_or_follower, request.version());
+    const auto acks = static_cast<Acks>(in.acks);
+    const auto settings = partition->ready_to_append(acks);
+    if (!settings) return refuse(answer, settings.error().code, request.version());
+
+    const std::string name = partition->name().text();
+    auto admission = storage::admit({.records = mutable_records(in_partition.records),
+                                     .version = request.version(),
+                                     .origin = storage::AppendOrigin::client,
+                                     .now = now,
+                                     .partition = name},
+                                    (*settings)->admission);
+    if (auto* rejection = std::get_if<storage::Rejection>(&admission))
+      return refuse(answer, std::move(*rejection), request.version());
+    const auto appended = partition->append(std::get<storage::Admitted>(admission), acks);
+    if (!appended) return refuse(answer, appended.error().code, request.version());
+
+    const auto& info = appended->info;
+    answer.base_offset = info.base_offset;
+    answer.log_append_time_ms = base::to_ms(info.log_append_time);
+    answer.log_start_offset = info.log_start_offset;
+    if (acks == Acks::all && !appended->replicated)
+      waiting.push_back({partition, info.next_offset(), out.responses.size() - 1,
+                         out.responses.back().partition_responses.size() - 1});
+  }
+
+  void append_all() {
+    out.responses.reserve(in.topic_data.size());
+    for (const auto& topic : in.topic_data) {
+      auto& topic_out = out.responses.emplace_back();
+      topic_out.name = topic.name;
+      topic_out.partition_responses.reserve(topic.partition_data.size());
+      for (const auto& partition : topic.partition_data) {
+        auto& answer = topic_out.partition_responses.emplace_back();
+        append(topic.name, partition, answer);
+        any_failed |= answer.error_code != ErrorCode::none;
+        if (request.version() >= kLeaderHintSince && wants_leader_hint(answer.error_code))
+          add_leader_hint(metadata, topic.name, request.session.listener, answer.index, answer, out.node_endpoints);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+void ProduceHandler::operator()(Request& request, AnswerSlot answer) const {
+  ProduceRequest in;
+  if (!read_body(request, answer, in)) return;
+  const auto metadata = metadata_.snapshot();
+  Appending work{.request = request, .in = in, .now = clock_.wall(), .metadata = *metadata, .partitions = partitions_};
+  work.append_all();
+
+  if (in.acks == static_cast<std::int16_t>(Acks::none)) {
+    // There is no answer to carry the error: closing makes the client look at its metadata again.
+    if (work.any_failed) return answer.close_connection("an acks=0 produce failed");
+    return answer.skip();
+  }
+  if (work.waiting.empty()) return reply(answer, request, work.out);
+  auto pending = std::make_shared<PendingProduce>(*base::Loop::current(), std::move(answer), std::move(work.out),
+                                                  std::move(work.waiting), request.correlation_id(), request.version());
+  pending->start(std::chrono::milliseconds(std::max(0, in.timeout_ms)));
+}
+
+}  // namespace broker

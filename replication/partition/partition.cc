@@ -1,0 +1,271 @@
+#include "replication/partition/partition.h"
+
+#include <algorithm>
+
+namespace replication {
+
+using base::ErrorCode;
+using base::fail;
+using base::invariant;
+using base::Offset;
+
+Partition::Partition(base::BrokerId self, std::unique_ptr<storage::Log> log, PartitionSettings settings)
+    : self_(self),
+      name_(log->partition()),
+      log_(std::move(log)),
+      settings_(std::make_shared<const PartitionSettings>(std::move(settings))) {}
+
+std::shared_ptr<const PartitionSettings> Partition::settings() const {
+  absl::MutexLock lock(&mutex_);
+  return settings_;
+}
+
+void Partition::change_settings(PartitionSettings settings) {
+  absl::MutexLock lock(&mutex_);
+  settings_ = std::make_shared<const PartitionSettings>(std::move(settings));
+  if (log_) log_->set_settings(settings_->log);
+}
+
+base::Status Partition::lead_or_follow(const PartitionState& state) {
+  WaiterList woken;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (role_ == Role::stopped) return fail(ErrorCode::unknown_topic_or_partition, "{} is being removed", name_);
+    if (auto s = log_->health().check(); !s) return s;
+    if (role_ != Role::none && state.leader_epoch <= state_.leader_epoch)
+      return fail(ErrorCode::stale_controller_epoch, "{} has leader epoch {}, told {}", name_, state_.leader_epoch,
+                  state.leader_epoch);
+    if (!state.topic_id.is_zero())
+      if (auto s = log_->set_topic_id(state.topic_id); !s) return s;
+    state_ = state;
+    const bool leads = state.leader == self_;
+    role_ = leads ? Role::leader : Role::follower;
+    if (leads) {
+      epoch_start_ = log_->log_end_offset();
+      if (auto s = log_->begin_leader_epoch(state.leader_epoch); !s) return s;
+      advance_high_watermark();
+    }
+    woken = waiters_.take_all();  // whoever waited for the old role must look again
+  }
+  wake_all(woken);
+  return {};
+}
+
+void Partition::stop() {
+  WaiterList woken;
+  {
+    absl::MutexLock lock(&mutex_);
+    role_ = Role::stopped;
+    woken = waiters_.take_all();
+  }
+  wake_all(woken);
+}
+
+std::unique_ptr<storage::Log> Partition::release_log() {
+  absl::MutexLock lock(&mutex_);
+  invariant(role_ == Role::stopped, "a log is released after its partition was stopped");
+  return std::move(log_);
+}
+
+base::Status Partition::check_leader(base::LeaderEpoch current) const {
+  if (role_ == Role::stopped) return fail(ErrorCode::not_leader_or_follower, "{} is being removed", name_);
+  if (auto s = log_->health().check(); !s) return s;
+  if (current != base::kNoLeaderEpoch && current < state_.leader_epoch)
+    return fail(ErrorCode::fenced_leader_epoch, "{} has leader epoch {}, not {}", name_, state_.leader_epoch, current);
+  if (current > state_.leader_epoch && role_ != Role::none)
+    return fail(ErrorCode::unknown_leader_epoch, "{} has leader epoch {}, not yet {}", name_, state_.leader_epoch,
+                current);
+  if (role_ != Role::leader) return fail(ErrorCode::not_leader_or_follower, "{} is not led here", name_);
+  return {};
+}
+
+base::Status Partition::check_append(Acks acks) const {
+  if (auto s = check_leader(base::kNoLeaderEpoch); !s) return s;
+  if (acks == Acks::all && in_sync_count() < needed_in_sync())
+    return fail(ErrorCode::not_enough_replicas, "{} has {} in-sync replicas, min.insync.replicas is {}", name_,
+                in_sync_count(), settings_->min_insync_replicas);
+  return {};
+}
+
+base::Result<std::shared_ptr<const PartitionSettings>> Partition::ready_to_append(Acks acks) const {
+  absl::MutexLock lock(&mutex_);
+  if (auto s = check_append(acks); !s) return s.error();
+  return settings_;
+}
+
+base::Result<AppendOutcome> Partition::append(storage::Admitted& admitted, Acks acks) {
+  AppendOutcome outcome;
+  WaiterList woken;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (auto s = check_append(acks); !s) return s.error();
+    auto appended = log_->append_as_leader({&admitted.batch, 1}, state_.leader_epoch);
+    if (!appended) return appended.error();
+    outcome.info = *appended;
+    woken = advance_high_watermark();
+    outcome.replicated = log_->high_watermark() >= appended->next_offset();
+  }
+  wake_all(woken);
+  return outcome;
+}
+
+std::optional<base::ErrorCode> Partition::replicated(Offset next_offset) const {
+  absl::MutexLock lock(&mutex_);
+  if (role_ != Role::leader) return ErrorCode::not_leader_or_follower;
+  if (log_->high_watermark() < next_offset) return std::nullopt;
+  return in_sync_count() < needed_in_sync() ? ErrorCode::not_enough_replicas_after_append : ErrorCode::none;
+}
+
+std::int32_t Partition::in_sync_count() const { return static_cast<std::int32_t>(state_.isr.size()); }
+
+// More copies than there are replicas cannot be asked for (KIP-966, Kafka 3.7+).
+std::int32_t Partition::needed_in_sync() const {
+  return std::min(settings_->min_insync_replicas, static_cast<std::int32_t>(state_.replicas.size()));
+}
+
+WaiterList Partition::advance_high_watermark() {
+  // Alone in sync, everything appended is committed. Followers' positions join the minimum with replication.
+  const bool alone = state_.isr.size() == 1 && state_.isr.front() == self_;
+  if (!alone || log_->high_watermark() == log_->log_end_offset()) return {};
+  log_->set_high_watermark(log_->log_end_offset());
+  return waiters_.empty() ? WaiterList{} : waiters_.take_reached(log_->high_watermark());
+}
+
+Offset Partition::bound_of(Isolation isolation) const {
+  switch (isolation) {
+    case Isolation::log_end:
+      return log_->log_end_offset();
+    case Isolation::high_watermark:
+      return log_->high_watermark();
+    case Isolation::last_stable:
+      return log_->last_stable_offset();
+  }
+  return log_->high_watermark();
+}
+
+base::Result<ReadOutcome> Partition::read(const ReadRequest& request) {
+  absl::MutexLock lock(&mutex_);
+  if (auto s = check_leader(request.current_leader_epoch); !s) return s.error();
+  ReadOutcome out;
+  out.high_watermark = log_->high_watermark();
+  out.last_stable = log_->last_stable_offset();
+  out.log_start = log_->log_start_offset();
+  out.bound = bound_of(request.isolation);
+  if (request.from < out.log_start || request.from > log_->log_end_offset())
+    return fail(ErrorCode::offset_out_of_range, "{} holds {} to {}, asked for {}", name_, out.log_start,
+                log_->log_end_offset(), request.from);
+  if (request.last_fetched_epoch != base::kNoLeaderEpoch) {
+    const auto end = log_->end_offset_for_epoch(request.last_fetched_epoch);
+    if (end.epoch == base::kNoLeaderEpoch)
+      return fail(ErrorCode::offset_out_of_range, "{} does not know leader epoch {}", name_,
+                  request.last_fetched_epoch);
+    if (end.epoch < request.last_fetched_epoch || end.end < request.from) {
+      out.diverging_epoch = end;
+      return out;
+    }
+  }
+  if (request.from >= out.bound) return out;
+  auto slice = log_->read(request.from, out.bound, request.limits);
+  if (!slice) return slice.error();
+  out.slice = std::move(*slice);
+  out.catching_up = log_->segment_base_of(request.from) != log_->segment_base_of(out.bound);
+  if (request.isolation == Isolation::last_stable) {
+    auto aborted = log_->aborted_transactions(request.from, out.bound);
+    if (!aborted) return aborted.error();
+    out.aborted = std::move(*aborted);
+  }
+  return out;
+}
+
+base::Result<OffsetAnswer> Partition::known(Offset offset, base::Timestamp timestamp) const {
+  return OffsetAnswer{offset, timestamp, state_.leader_epoch};
+}
+
+base::Result<OffsetAnswer> Partition::latest(const TimestampQuery& query) {
+  absl::MutexLock lock(&mutex_);
+  if (auto s = check_leader(query.current_leader_epoch); !s) return s.error();
+  // A new leader does not know yet how far its predecessor had committed.
+  if (query.isolation != Isolation::log_end && log_->high_watermark() < epoch_start_)
+    return fail(ErrorCode::offset_not_available, "{} has not caught up with its own epoch", name_);
+  return known(bound_of(query.isolation), base::kNoTimestamp);
+}
+
+base::Result<OffsetAnswer> Partition::earliest(const TimestampQuery& query) {
+  absl::MutexLock lock(&mutex_);
+  if (auto s = check_leader(query.current_leader_epoch); !s) return s.error();
+  const auto start = log_->log_start_offset();
+  // The epoch under which the first record was written, so that a consumer can validate its position later.
+  const auto epoch = log_->epochs().epoch_at(start);
+  return OffsetAnswer{start, base::kNoTimestamp, epoch.value_or(state_.leader_epoch)};
+}
+
+base::Result<OffsetAnswer> Partition::offset_for_time(const TimestampQuery& query) {
+  absl::MutexLock lock(&mutex_);
+  if (auto s = check_leader(query.current_leader_epoch); !s) return s.error();
+  auto found = log_->offset_for_timestamp(query.at, bound_of(query.isolation));
+  if (!found) return found.error();
+  if (*found)
+    return OffsetAnswer{(*found)->offset, (*found)->timestamp,
+                        log_->epochs().epoch_at((*found)->offset).value_or(base::kNoLeaderEpoch)};
+  if (query.isolation != Isolation::log_end && log_->high_watermark() < epoch_start_)
+    return fail(ErrorCode::offset_not_available, "{} has not caught up with its own epoch", name_);
+  return OffsetAnswer{};
+}
+
+base::Result<OffsetAnswer> Partition::offset_of_largest_timestamp(const TimestampQuery& query) {
+  absl::MutexLock lock(&mutex_);
+  if (auto s = check_leader(query.current_leader_epoch); !s) return s.error();
+  auto found = log_->offset_of_largest_timestamp(bound_of(query.isolation));
+  if (!found) return found.error();
+  if (!*found) return OffsetAnswer{};
+  return OffsetAnswer{(*found)->offset, (*found)->timestamp,
+                      log_->epochs().epoch_at((*found)->offset).value_or(base::kNoLeaderEpoch)};
+}
+
+base::Result<std::vector<Offset>> Partition::segment_offsets(base::Timestamp at, std::int32_t limit) {
+  constexpr auto kLatest = base::timestamp_from_ms(-1);
+  constexpr auto kEarliest = base::timestamp_from_ms(-2);
+  absl::MutexLock lock(&mutex_);
+  if (auto s = check_leader(base::kNoLeaderEpoch); !s) return s.error();
+  std::vector<Offset> out;
+  if (limit <= 0) return out;
+  if (at == kEarliest) return std::vector<Offset>{log_->log_start_offset()};
+  auto segments = log_->segment_times();
+  if (!segments) return segments.error();
+  if (at == kLatest) out.push_back(log_->high_watermark());
+  for (const auto& segment : *segments)
+    if (at == kLatest || segment.modified <= at) out.push_back(std::max(segment.base, log_->log_start_offset()));
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  if (out.size() > static_cast<std::size_t>(limit)) out.resize(static_cast<std::size_t>(limit));
+  return out;
+}
+
+base::Result<storage::EpochEnd> Partition::end_offset_for_epoch(base::LeaderEpoch epoch, base::LeaderEpoch current) {
+  absl::MutexLock lock(&mutex_);
+  if (auto s = check_leader(current); !s) return s.error();
+  return log_->end_offset_for_epoch(epoch);
+}
+
+bool Partition::park(Offset reach, std::shared_ptr<Waiter> waiter) {
+  absl::MutexLock lock(&mutex_);
+  if (role_ != Role::leader || log_->high_watermark() >= reach) return false;
+  waiters_.add(reach, std::move(waiter));
+  return true;
+}
+
+void Partition::unpark(const Waiter& waiter) {
+  absl::MutexLock lock(&mutex_);
+  waiters_.remove(waiter);
+}
+
+base::LeaderEpoch Partition::leader_epoch() const {
+  absl::MutexLock lock(&mutex_);
+  return state_.leader_epoch;
+}
+
+bool Partition::is_leader() const {
+  absl::MutexLock lock(&mutex_);
+  return role_ == Role::leader;
+}
+
+}  // namespace replication

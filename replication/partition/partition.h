@@ -1,0 +1,146 @@
+// One replica on this broker, leader or follower; the only writer of its Log.
+//
+// Any thread may call; `mutex_` guards everything below it. Calls append and read in place (the page cache), so none
+// waits longer than a write of one request. Waiters are woken after the lock is gone.
+//
+// Outlived by nothing that matters: readers and parked answers hold it by shared_ptr, PartitionTable forgets it when
+// the replica is stopped.
+#pragma once
+
+#include <absl/synchronization/mutex.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/ids.h"
+#include "replication/cluster/announcements.h"
+#include "replication/partition/partition_settings.h"
+#include "replication/partition/waiters.h"
+#include "storage/log/admission.h"
+#include "storage/log/log.h"
+
+namespace replication {
+
+// How far a reader may see.
+enum class Isolation {
+  log_end,         // followers and debugging consumers
+  high_watermark,  // read_uncommitted
+  last_stable,     // read_committed
+};
+
+enum class Acks : std::int16_t { none = 0, leader = 1, all = -1 };
+
+struct ReadRequest {
+  base::Offset from;
+  base::LeaderEpoch current_leader_epoch = base::kNoLeaderEpoch;  // -1: not checked
+  base::LeaderEpoch last_fetched_epoch = base::kNoLeaderEpoch;    // -1: not checked
+  Isolation isolation = Isolation::high_watermark;
+  storage::ReadLimits limits;
+};
+
+struct ReadOutcome {
+  storage::LogSlice slice;
+  base::Offset high_watermark;
+  base::Offset last_stable;
+  base::Offset log_start;
+  base::Offset bound;                                // what isolation let this reader see
+  std::optional<storage::EpochEnd> diverging_epoch;  // then no records
+  std::vector<storage::AbortedTxn> aborted;          // last_stable only
+  // The offset asked for and the bound lie in different segments: too far apart to wait for more.
+  bool catching_up = false;
+};
+
+struct AppendOutcome {
+  storage::AppendInfo info;
+  bool replicated = false;  // on all in-sync replicas already: nobody to wait for
+};
+
+struct TimestampQuery {
+  base::Timestamp at;
+  base::LeaderEpoch current_leader_epoch = base::kNoLeaderEpoch;
+  Isolation isolation = Isolation::high_watermark;
+};
+
+struct OffsetAnswer {
+  base::Offset offset = base::kNoOffset;
+  base::Timestamp timestamp = base::kNoTimestamp;
+  base::LeaderEpoch leader_epoch = base::kNoLeaderEpoch;
+};
+
+class Partition {
+ public:
+  Partition(base::BrokerId self, std::unique_ptr<storage::Log> log, PartitionSettings settings);
+
+  const base::TopicPartition& name() const { return name_; }
+  std::shared_ptr<const PartitionSettings> settings() const ABSL_LOCKS_EXCLUDED(mutex_);
+  void change_settings(PartitionSettings settings) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // What the controller decided. `stale_controller_epoch` when this leader epoch is known already.
+  base::Status lead_or_follow(const PartitionState& state) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The replica goes: nothing may be read or written any more, everybody waiting is woken.
+  void stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Asked before records are looked at: `not_leader_or_follower`, `not_enough_replicas` (acks=all), a dead disk.
+  base::Result<std::shared_ptr<const PartitionSettings>> ready_to_append(Acks acks) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same again under the lock, then what the log and its producers' rules say.
+  base::Result<AppendOutcome> append(storage::Admitted& admitted, Acks acks) ABSL_LOCKS_EXCLUDED(mutex_);
+  // After append: nothing while it is not on all in-sync replicas, then the verdict for acks=all.
+  std::optional<base::ErrorCode> replicated(base::Offset next_offset) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  base::Result<ReadOutcome> read(const ReadRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  base::Result<OffsetAnswer> latest(const TimestampQuery& query) ABSL_LOCKS_EXCLUDED(mutex_);
+  base::Result<OffsetAnswer> earliest(const TimestampQuery& query) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The first record at or after `query.at`, or nothing (offset -1).
+  base::Result<OffsetAnswer> offset_for_time(const TimestampQuery& query) ABSL_LOCKS_EXCLUDED(mutex_);
+  base::Result<OffsetAnswer> offset_of_largest_timestamp(const TimestampQuery& query) ABSL_LOCKS_EXCLUDED(mutex_);
+  // ListOffsets v0: newest first, at most `limit`. Special times -1 and -2 as there.
+  base::Result<std::vector<base::Offset>> segment_offsets(base::Timestamp at, std::int32_t limit)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  base::Result<storage::EpochEnd> end_offset_for_epoch(base::LeaderEpoch epoch, base::LeaderEpoch current_leader_epoch)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // False, and not parked, when the high watermark is there already or the replica is stopped.
+  bool park(base::Offset reach, std::shared_ptr<Waiter> waiter) ABSL_LOCKS_EXCLUDED(mutex_);
+  void unpark(const Waiter& waiter) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // For the periodic work of storage: flush, checkpoints, expiry. `with` must not wait for other locks.
+  template <class F>
+  auto with_log(F&& with) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return with(*log_);
+  }
+  // Takes the log out for closing or deletion; the partition must be stopped.
+  std::unique_ptr<storage::Log> release_log() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  base::LeaderEpoch leader_epoch() const ABSL_LOCKS_EXCLUDED(mutex_);
+  bool is_leader() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  enum class Role { none, leader, follower, stopped };
+
+  base::Status check_leader(base::LeaderEpoch current_leader_epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  base::Status check_append(Acks acks) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::int32_t in_sync_count() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::int32_t needed_in_sync() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  base::Offset bound_of(Isolation isolation) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The high watermark follows the slowest in-sync replica. Returns who is to be woken.
+  WaiterList advance_high_watermark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  base::Result<OffsetAnswer> known(base::Offset offset, base::Timestamp timestamp) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const base::BrokerId self_;
+  const base::TopicPartition name_;
+
+  mutable absl::Mutex mutex_;
+  std::unique_ptr<storage::Log> log_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const PartitionSettings> settings_ ABSL_GUARDED_BY(mutex_);
+  Role role_ ABSL_GUARDED_BY(mutex_) = Role::none;
+  PartitionState state_ ABSL_GUARDED_BY(mutex_);
+  base::Offset epoch_start_ ABSL_GUARDED_BY(mutex_);  // where the current leader epoch began
+  Waiters waiters_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace replication

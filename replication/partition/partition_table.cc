@@ -1,0 +1,44 @@
+#include "replication/partition/partition_table.h"
+
+#include <algorithm>
+
+namespace replication {
+
+std::shared_ptr<Partition> PartitionTable::find(std::string_view topic, base::PartitionIndex partition) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const auto found = topics_.find(topic);
+  if (found == topics_.end() || partition < 0 || static_cast<std::size_t>(partition) >= found->second.size())
+    return nullptr;
+  return found->second[static_cast<std::size_t>(partition)];
+}
+
+void PartitionTable::put(std::shared_ptr<Partition> partition) {
+  const auto name = partition->name();
+  const auto index = static_cast<std::size_t>(name.partition);
+  absl::MutexLock lock(&mutex_);
+  auto& of_topic = topics_[name.topic];
+  if (of_topic.size() <= index) of_topic.resize(index + 1);
+  of_topic[index] = std::move(partition);
+}
+
+std::shared_ptr<Partition> PartitionTable::remove(const base::TopicPartition& name) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = topics_.find(name.topic);
+  const auto index = static_cast<std::size_t>(name.partition);
+  if (found == topics_.end() || index >= found->second.size()) return nullptr;
+  auto removed = std::move(found->second[index]);
+  if (std::none_of(found->second.begin(), found->second.end(), [](const auto& p) { return p != nullptr; }))
+    topics_.erase(found);
+  return removed;
+}
+
+std::vector<std::shared_ptr<Partition>> PartitionTable::all() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  std::vector<std::shared_ptr<Partition>> out;
+  for (const auto& [topic, partitions] : topics_)
+    for (const auto& partition : partitions)
+      if (partition) out.push_back(partition);
+  return out;
+}
+
+}  // namespace replication

@@ -1,0 +1,105 @@
+#include "replication/partition/replicas.h"
+
+#include <algorithm>
+
+namespace replication {
+
+using base::ErrorCode;
+
+// A controller that was replaced does not know it yet.
+bool Replicas::is_stale(std::int32_t controller_epoch) {
+  if (controller_epoch < controller_epoch_) {
+    log_.warn("Ignoring a request of controller epoch {}, the latest is {}", controller_epoch, controller_epoch_);
+    return true;
+  }
+  controller_epoch_ = controller_epoch;
+  return false;
+}
+
+AnnouncementReply Replicas::lead_or_follow(const LeaderAndIsr& request) {
+  if (is_stale(request.from.controller_epoch)) return {.code = ErrorCode::stale_controller_epoch};
+  AnnouncementReply reply;
+  for (const auto& state : request.partitions) {
+    const base::TopicPartition name{state.topic, state.partition};
+    auto status = [&]() -> base::Status {
+      if (std::find(state.replicas.begin(), state.replicas.end(), self_) == state.replicas.end())
+        return base::fail(ErrorCode::unknown_topic_or_partition, "{} has no replica here", name);
+      auto partition = find_or_make(state);
+      if (!partition) return partition.error();
+      return (*partition)->lead_or_follow(state);
+    }();
+    if (status.ok()) continue;
+    log_.warn("{}: {}", name, status.error().text());
+    reply.partitions.push_back({name, status.error().code});
+  }
+  return reply;
+}
+
+base::Result<std::shared_ptr<Partition>> Replicas::find_or_make(const PartitionState& state) {
+  if (auto known = table_.find(state.topic, state.partition)) return known;
+  const base::TopicPartition name{state.topic, state.partition};
+  auto overrides = load_overrides_(state.topic);
+  if (!overrides) return overrides.error();
+  if (*overrides != settings_.snapshot()->topic_overrides(state.topic))
+    settings_.set_topic_overrides(state.topic, std::move(*overrides));
+  const auto settings = PartitionSettings::of(*settings_.snapshot()->topic(state.topic));
+
+  auto log = logs_.take(name);
+  if (!log) {
+    const auto id = state.topic_id.is_zero() ? std::nullopt : std::optional(state.topic_id);
+    auto created = logs_.create(name, id, settings.log);
+    if (!created) return created.error();
+    log = std::move(*created);
+    log_.info("Created log for partition {} in {} with settings of topic {}", name, log->directory(), state.topic);
+  } else {
+    log->set_settings(settings.log);
+  }
+  auto partition = std::make_shared<Partition>(self_, std::move(log), settings);
+  table_.put(partition);
+  return partition;
+}
+
+AnnouncementReply Replicas::stop(const StopReplica& request) {
+  if (is_stale(request.from.controller_epoch)) return {.code = ErrorCode::stale_controller_epoch};
+  AnnouncementReply reply;
+  for (const auto& stopped : request.partitions) {
+    if (!stopped.remove) continue;  // a leader goes on serving; followers would stop fetching
+    auto log = [&]() -> std::unique_ptr<storage::Log> {
+      if (auto partition = table_.remove(stopped.partition)) {
+        partition->stop();
+        return partition->release_log();
+      }
+      return logs_.take(stopped.partition);
+    }();
+    if (!log) continue;  // gone already: what was asked for is so
+    if (auto removed = logs_.remove(std::move(log)); !removed) {
+      log_.error("Cannot delete {}: {}", stopped.partition, removed.error().text());
+      reply.partitions.push_back({stopped.partition, removed.error().code});
+      continue;
+    }
+    log_.info("Deleted log for partition {}", stopped.partition);
+  }
+  return reply;
+}
+
+void Replicas::settings_changed(const config::SettingsChange& change, const config::Snapshot& now) {
+  for (const auto& partition : table_.all()) {
+    const auto& topic = partition->name().topic;
+    const bool concerned =
+        change.broker || std::find(change.topics.begin(), change.topics.end(), topic) != change.topics.end();
+    if (concerned) partition->change_settings(PartitionSettings::of(*now.topic(topic)));
+  }
+}
+
+void Replicas::stop_all() {
+  for (const auto& partition : table_.all()) partition->stop();
+}
+
+std::vector<std::unique_ptr<storage::Log>> Replicas::release_all() {
+  std::vector<std::unique_ptr<storage::Log>> logs;
+  for (const auto& partition : table_.all())
+    if (auto log = partition->release_log()) logs.push_back(std::move(log));
+  return logs;
+}
+
+}  // namespace replication

@@ -1,0 +1,53 @@
+// The replicas of this broker: made, led, followed and stopped as the controller says.
+//
+// Every call waits for the disk and none may run beside another: they are made on one thread of a pool of one. Logs
+// come from LogSet when a partition is first mentioned and go back there when it is stopped.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/logging.h"
+#include "config/dynamic.h"
+#include "replication/cluster/announcements.h"
+#include "replication/partition/partition_table.h"
+#include "storage/dirs/log_set.h"
+
+namespace replication {
+
+class Replicas {
+ public:
+  // `load_overrides` reads a topic's stored configuration; it may wait.
+  using LoadOverrides = std::function<base::Result<config::Texts>(const std::string& topic)>;
+
+  Replicas(base::BrokerId self, storage::LogSet& logs, PartitionTable& table, config::DynamicSettings& settings,
+           LoadOverrides load_overrides)
+      : self_(self), logs_(logs), table_(table), settings_(settings), load_overrides_(std::move(load_overrides)) {}
+
+  AnnouncementReply lead_or_follow(const LeaderAndIsr& request);
+  AnnouncementReply stop(const StopReplica& request);
+
+  // Settings changed: told to the partitions they concern. Any thread.
+  void settings_changed(const config::SettingsChange& change, const config::Snapshot& now);
+
+  // Orderly stop, two steps: nobody gets in any more, everybody waiting is told; then the logs are handed back.
+  void stop_all();
+  std::vector<std::unique_ptr<storage::Log>> release_all();
+
+ private:
+  bool is_stale(std::int32_t controller_epoch);
+  base::Result<std::shared_ptr<Partition>> find_or_make(const PartitionState& state);
+
+  const base::BrokerId self_;
+  storage::LogSet& logs_;
+  PartitionTable& table_;
+  config::DynamicSettings& settings_;
+  const LoadOverrides load_overrides_;
+  const base::Logger log_{"weir.Replicas"};
+  std::int32_t controller_epoch_ = 0;  // the highest heard of
+};
+
+}  // namespace replication
