@@ -121,7 +121,7 @@ Task<void> Controller::controller_changed() {
 Task<void> Controller::elect() {
   const auto election = co_await elect_controller(async_, settings_.broker, clock_.wall());
   if (!election.ok()) {
-    log_.error("the election of a controller failed: {}", election.error().detail);
+    if (!stopping_) log_.error("the election of a controller failed: {}", election.error().detail);
     co_return;
   }
   controller_ = election->controller.raw;
@@ -197,7 +197,7 @@ Task<void> Controller::ensure_feature_node() {
   std::vector<Operation> creation;
   creation.push_back(Create{.path = path, .data = encode(FeatureNode{})});
   const auto created = co_await fenced_.commit(std::move(creation));
-  if (!created.ok() && created.code != StoreCode::node_exists)
+  if (!created.ok() && created.code != StoreCode::node_exists && !fenced_.lost())
     log_.warn("{} was not created: {}", path, store_code_name(created.code));
 }
 

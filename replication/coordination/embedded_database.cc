@@ -13,11 +13,6 @@ std::string parent_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-bool well_formed(const std::string& path) {
-  return path.size() > 1 && path.front() == '/' && path.back() != '/' && path.find("//") == std::string::npos &&
-         path.find('\0') == std::string::npos;
-}
-
 bool is_sequential(CreateMode mode) {
   return mode == CreateMode::persistent_sequential || mode == CreateMode::ephemeral_sequential;
 }
@@ -190,7 +185,7 @@ StoreCode EmbeddedDatabase::version_fits(const std::string& path, std::int32_t v
 }
 
 StoreCode EmbeddedDatabase::apply(const Create& create, Committed& done) {
-  if (!well_formed(create.path)) return StoreCode::failed;
+  if (!is_node_path(create.path)) return StoreCode::failed;
   const std::string parent = parent_of(create.path);
   Stat above;
   if (auto code = version_fits(parent, kAnyVersion, above); code != StoreCode::ok) return code;
@@ -223,7 +218,7 @@ StoreCode EmbeddedDatabase::apply(const Set& set, Committed& done) {
 }
 
 StoreCode EmbeddedDatabase::apply(const Remove& remove, Committed& done) {
-  if (!well_formed(remove.path)) return StoreCode::failed;
+  if (!is_node_path(remove.path)) return StoreCode::failed;
   Stat stat;
   if (auto code = version_fits(remove.path, remove.version, stat); code != StoreCode::ok) return code;
   if (stat.child_count > 0) return StoreCode::not_empty;

@@ -28,6 +28,11 @@ std::string_view store_code_name(StoreCode code) {
   return "?";
 }
 
+bool is_node_path(std::string_view path) {
+  return path.size() > 1 && path.front() == '/' && path.back() != '/' && path.find("//") == std::string_view::npos &&
+         path.find('\0') == std::string_view::npos;
+}
+
 base::Error store_error(StoreCode code, std::string_view what) {
   return base::fail(base::ErrorCode::unknown_server_error, "metadata store: {}: {}", store_code_name(code), what);
 }

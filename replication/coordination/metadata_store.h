@@ -45,6 +45,9 @@ std::string_view store_code_name(StoreCode code);
 // For a log line or a client: "node_exists: /controller".
 base::Error store_error(StoreCode code, std::string_view what);
 
+// "/a/b": no empty parts, no slash at the end. The root itself cannot be created or removed.
+bool is_node_path(std::string_view path);
+
 struct Stat {
   std::int32_t version = 0;  // changes of the data
   std::int64_t czxid = 0;    // the change that created the node; grows over the whole store
