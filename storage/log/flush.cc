@@ -7,8 +7,8 @@ namespace storage {
 base::Status Flush::sync() const {
   for (const auto& file : to_sync)
     if (auto s = file->sync(); !s) return s;
-  if (snapshot)
-    if (auto s = store_producer_snapshot(*files, snapshot->path, snapshot->entries); !s) return s;
+  // Storing a snapshot syncs the directory, and with it the names of the files above.
+  if (snapshot) return store_producer_snapshot(*files, snapshot->path, snapshot->entries);
   return to_sync.empty() ? base::Status{} : files->sync_directory(directory);
 }
 

@@ -66,7 +66,7 @@ Result<Offset> next_offset_of(base::FileSystem& files, const std::string& path, 
 
 }  // namespace
 
-Result<std::map<Offset, std::set<FileKind>>> clear_leftovers(base::FileSystem& files, const std::string& directory) {
+Result<PartitionFiles> clear_leftovers(base::FileSystem& files, const std::string& directory) {
   auto entries = files.list(directory);
   if (!entries) return entries.error();
   auto found = sort_out(*entries);
@@ -114,17 +114,19 @@ Result<std::map<Offset, std::set<FileKind>>> clear_leftovers(base::FileSystem& f
     found.live.push_back({file.base, file.kind, FileSuffix::none});
   }
 
-  std::map<Offset, std::set<FileKind>> segments;
+  PartitionFiles left;
+  auto& segments = left.segments;
   for (const auto& file : found.live)
     if (file.kind == FileKind::data) segments[file.base].insert(file.kind);
   for (const auto& file : found.live) {
+    if (file.kind == FileKind::snapshot) left.snapshots.insert(file.base);
     if (file.kind == FileKind::data || file.kind == FileKind::snapshot) continue;
     if (auto segment = segments.find(file.base); segment != segments.end())
       segment->second.insert(file.kind);
     else if (auto s = remove(file); !s)
       return s.error();
   }
-  return segments;
+  return left;
 }
 
 }  // namespace storage

@@ -15,8 +15,11 @@
 
 namespace storage {
 
-// The files of the segments that are then in the directory: kinds by base offset. Index files without data are removed.
-base::Result<std::map<Offset, std::set<FileKind>>> clear_leftovers(base::FileSystem& files,
-                                                                   const std::string& directory);
+// What is then in the directory. Index files without data have been removed.
+struct PartitionFiles {
+  std::map<Offset, std::set<FileKind>> segments;  // kinds of files by base offset
+  std::set<Offset> snapshots;
+};
+base::Result<PartitionFiles> clear_leftovers(base::FileSystem& files, const std::string& directory);
 
 }  // namespace storage

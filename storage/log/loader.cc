@@ -36,7 +36,7 @@ class Loader {
   Status settle_offsets();
   Status settle_epochs();
   Status settle_producers();
-  Status remove_stray_snapshots(const std::vector<Offset>& snapshots);
+  Status remove_stray_snapshots();
   std::string path(std::string_view name) const { return request_.directory + "/" + std::string(name); }
 
   const LogServices& services_;
@@ -44,6 +44,7 @@ class Loader {
   LoadRequest request_;
   LoadedLog result_;
   SegmentList segments_;
+  std::set<Offset> snapshots_;
   std::optional<LeaderEpochs> epochs_;
   EpochTable epoch_table_;
   Producers producers_;
@@ -63,7 +64,8 @@ Result<LoadedLog> Loader::run() {
   auto topic_id = load_partition_metadata(files_, path(kPartitionMetadata));
   if (!topic_id) return topic_id.error();
 
-  if (auto s = open_segments(*present); !s) return s.error();
+  snapshots_ = std::move(present->snapshots);
+  if (auto s = open_segments(present->segments); !s) return s.error();
   if (request_.clean_stop) {
     if (auto s = find_end_after_clean_stop(); !s) return s.error();
   } else if (auto s = recover_from(segments_.find(request_.recovery_point.value_or(Offset{0}))); !s) {
@@ -135,13 +137,10 @@ Status Loader::find_end_after_clean_stop() {
   }
   // An orderly stop leaves two witnesses of the log end: the recovery point and the producers' snapshot. Where both say
   // the same the data need not be asked.
-  if (request_.recovery_point && *request_.recovery_point > active.base_offset()) {
-    auto snapshot = files_.exists(snapshot_path(request_.directory, *request_.recovery_point));
-    if (!snapshot) return snapshot.error();
-    if (*snapshot) {
-      log_end_ = *request_.recovery_point;
-      return {};
-    }
+  if (request_.recovery_point && *request_.recovery_point > active.base_offset() &&
+      snapshots_.contains(*request_.recovery_point)) {
+    log_end_ = *request_.recovery_point;
+    return {};
   }
   auto end = active.read_next_offset();
   if (end) {
@@ -162,6 +161,7 @@ Status Loader::recover_from(std::size_t first) {
     const auto next = segments_.at(i + 1).base_offset();
     if (auto s = store_producer_snapshot(files_, snapshot_path(request_.directory, next), producers_.entries()); !s)
       return s;
+    snapshots_.insert(next);
   }
   producers_known_ = true;
   return {};
@@ -231,25 +231,34 @@ Status Loader::settle_epochs() {
 }
 
 Status Loader::settle_producers() {
-  auto snapshots = list_snapshots(files_, request_.directory);
-  if (!snapshots) return snapshots.error();
-  if (auto s = remove_stray_snapshots(*snapshots); !s) return s;
+  if (auto s = remove_stray_snapshots(); !s) return s;
   if (producers_known_) return {};
-  snapshot_at_end_ = std::find(snapshots->begin(), snapshots->end(), log_end_) != snapshots->end();
   // No snapshot at all after an orderly stop: nothing was ever produced here with an id worth reading the log for.
-  if (snapshots->empty() && request_.clean_stop) return {};
+  if (snapshots_.empty() && request_.clean_stop) return {};
+  if (snapshots_.contains(log_end_)) {
+    auto entries = load_producer_snapshot(files_, snapshot_path(request_.directory, log_end_));
+    if (entries) {
+      producers_.restore(*entries);
+      snapshot_at_end_ = true;
+      return {};
+    }
+    if (entries.error().code != ErrorCode::corrupt_message) return entries.error();
+  }
   return rebuild_producers(files_, request_.directory, segments_, log_end_, producers_);
 }
 
-Status Loader::remove_stray_snapshots(const std::vector<Offset>& snapshots) {
-  std::set<Offset> bases;
-  for (std::size_t i = 0; i < segments_.size(); ++i) bases.insert(segments_.at(i).base_offset());
-  std::optional<Offset> latest;
-  for (const auto at : snapshots)
-    if (at <= log_end_) latest = at;
-  for (const auto at : snapshots) {
-    if (at <= log_end_ && (at == latest || bases.contains(at))) continue;
-    if (auto s = files_.remove(snapshot_path(request_.directory, at)); !s) return s;
+Status Loader::remove_stray_snapshots() {
+  std::set<Offset> wanted;
+  for (std::size_t i = 0; i < segments_.size(); ++i) wanted.insert(segments_.at(i).base_offset());
+  const auto above = snapshots_.upper_bound(log_end_);
+  if (above != snapshots_.begin()) wanted.insert(*std::prev(above));  // the latest, wherever it stands
+  for (auto at = snapshots_.begin(); at != snapshots_.end();) {
+    if (*at <= log_end_ && wanted.contains(*at)) {
+      ++at;
+      continue;
+    }
+    if (auto s = files_.remove(snapshot_path(request_.directory, *at)); !s) return s;
+    at = snapshots_.erase(at);
   }
   return {};
 }
