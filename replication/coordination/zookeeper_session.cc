@@ -150,16 +150,16 @@ base::Status ZookeeperStore::Session::start() {
 
 void ZookeeperStore::Session::stop() {
   base::invariant(!loop_.in_loop(), "the store is not stopped from the coordination loop");
+  if (stop_called_.exchange(true)) return;
   absl::Notification answered;
   loop_.post([&] {
-    if (!std::exchange(stopped_, true)) {
-      retry_->cancel();
-      close_handle();
-      auto unanswered = std::exchange(in_flight_, {});
-      unanswered.merge(waiting_);
-      waiting_.clear();
-      for (const auto& [sequence, request] : unanswered) refuse(request, StoreCode::closed);
-    }
+    stopped_ = true;
+    retry_->cancel();
+    close_handle();
+    auto unanswered = std::exchange(in_flight_, {});
+    unanswered.merge(waiting_);
+    waiting_.clear();
+    for (const auto& [sequence, request] : unanswered) refuse(request, StoreCode::closed);
     // Behind whatever those answers have posted, and what the library's threads posted before they ended.
     loop_.post([&] { answered.Notify(); });
   });

@@ -113,6 +113,7 @@ class ZookeeperStore::Session {
   bool is_connected_ = false;
   bool was_connected_ = false;  // any session of this process
   bool stopped_ = false;
+  std::atomic<bool> stop_called_{false};
   std::atomic<std::int64_t> session_id_{0};
   absl::Notification first_connection_;
   std::unique_ptr<base::Timer> retry_;

@@ -31,7 +31,8 @@ struct Client {
     INFO((status.ok() ? "" : status.error().detail));
     REQUIRE(status.ok());
   }
-  ~Client() {
+  ~Client() { stop(); }
+  void stop() {
     zookeeper.stop();
     loop.stop();
   }
@@ -63,8 +64,28 @@ struct Client {
   BlockingStore store{zookeeper};
 };
 
+// A broker's session and what runs on it; stopped in the order a broker stops.
+struct Broker {
+  Broker(const std::string& connect, std::int32_t id, std::int32_t port)
+      : client(connect), member(client.zookeeper, client.loop, {.broker = BrokerId{id}}, at_port(port)) {}
+  ~Broker() { stop(); }
+  void stop() {
+    if (std::exchange(stopped, true)) return;
+    member.stop();
+    client.stop();
+  }
+  Client client;
+  Member member;
+  bool stopped = false;
+};
+
 struct Cluster {
   ZookeeperServer server;
+  std::unique_ptr<Broker> broker(std::int32_t id, std::int32_t port) {
+    auto made = std::make_unique<Broker>(server.connect("/kafka"), id, port);
+    made->client.connect_hosts = server.connect();
+    return made;
+  }
   std::unique_ptr<Client> client(const std::string& chroot = "",
                                  std::chrono::milliseconds timeout = std::chrono::seconds(6)) {
     auto made = std::make_unique<Client>(server.connect(chroot), timeout);
@@ -107,8 +128,8 @@ TEST_CASE("no ZooKeeper within the connection timeout is an error that says what
 
 TEST_CASE("a registration reads back byte for byte, and its czxid is the broker epoch") {
   Cluster cluster;
-  auto client = cluster.client("/kafka");
-  Member member(client->zookeeper, client->loop, {.broker = BrokerId{4}}, at_port(9092));
+  auto broker = cluster.broker(4, 9092);
+  auto& [client, member, stopped] = *broker;
   REQUIRE(member.start().ok());
   auto outside = cluster.client();
   const auto node = outside->store.get("/kafka/brokers/ids/4").value;
@@ -118,10 +139,9 @@ TEST_CASE("a registration reads back byte for byte, and its czxid is the broker 
                          R"({"PLAINTEXT":"PLAINTEXT"},"features":{}})");
   CHECK(node.stat.version == 1);
   CHECK(node.stat.czxid == member.membership.epoch());
-  CHECK(node.stat.ephemeral_owner == client->zookeeper.session_id());
+  CHECK(node.stat.ephemeral_owner == client.zookeeper.session_id());
   for (const auto& path : paths::top_level()) CHECK(outside->store.exists("/kafka" + path).ok());
-  member.stop();
-  client->zookeeper.stop();
+  broker->stop();
   CHECK(outside->store.exists("/kafka/brokers/ids/4").code == StoreCode::no_node);
 }
 
@@ -141,26 +161,26 @@ TEST_CASE("the cluster has one id, and generated broker ids never repeat") {
 
 TEST_CASE("after its session expired a broker registers again with a new epoch and is elected again") {
   Cluster cluster;
-  auto client = cluster.client("/kafka");
-  Member member(client->zookeeper, client->loop, {.broker = BrokerId{1}}, at_port(9092));
+  auto broker = cluster.broker(1, 9092);
+  auto& [client, member, stopped] = *broker;
   REQUIRE(member.start().ok());
   REQUIRE(eventually([&] { return member.controller.is_active(); }));
   REQUIRE(member.create({{.name = "t", .partitions = 2}}).at(0).code == ErrorCode::none);
   const auto epoch = member.membership.epoch();
-  const auto session = client->zookeeper.session_id();
+  const auto session = client.zookeeper.session_id();
 
   Collected<SessionEvent> events;
-  run_on(client->loop, [&] { client->zookeeper.on_session([&](SessionEvent event) { events.add(event); }); });
+  run_on(client.loop, [&] { client.zookeeper.on_session([&](SessionEvent event) { events.add(event); }); });
   Collected<std::string> seen;
-  WatchHandle watch = client->zookeeper.watch_data("/w", [&] {
-    client->zookeeper.get("/w", [&](Reply<Node> reply) { seen.add(reply.ok() ? reply.value.data : "absent"); });
+  WatchHandle watch = client.zookeeper.watch_data("/w", [&] {
+    client.zookeeper.get("/w", [&](Reply<Node> reply) { seen.add(reply.ok() ? reply.value.data : "absent"); });
   });
   REQUIRE(member.store.exists("/").ok());
-  client->expire();
+  client.expire();
   REQUIRE(eventually([&] { return member.membership.epoch() != epoch; }));
-  CHECK(client->zookeeper.session_id() != session);
+  CHECK(client.zookeeper.session_id() != session);
   CHECK(member.membership.epoch() > epoch);
-  CHECK(member.store.get("/brokers/ids/1").value.stat.ephemeral_owner == client->zookeeper.session_id());
+  CHECK(member.store.get("/brokers/ids/1").value.stat.ephemeral_owner == client.zookeeper.session_id());
   REQUIRE(eventually(
       [&] { return member.controller.is_active() && member.store.get("/controller_epoch").value.data == "2"; }));
   const auto told = events.values();
@@ -171,8 +191,7 @@ TEST_CASE("after its session expired a broker registers again with a new epoch a
   CHECK(seen.wait_until([](const auto& values) { return !values.empty() && values.back() == "new"; }));
   CHECK(member.create({{.name = "u"}}).at(0).code == ErrorCode::none);
   CHECK(member.expand({{.topic = "t", .count = 3}}).at(0).code == ErrorCode::none);
-  run_on(client->loop, [&] { watch.reset(); });
-  member.stop();
+  run_on(client.loop, [&] { watch.reset(); });
 }
 
 TEST_CASE("a restart of the server loses no request, no watch and no session") {
@@ -204,77 +223,64 @@ TEST_CASE("a restart of the server loses no request, no watch and no session") {
 
 TEST_CASE("a broker id that another live broker has is refused with what to do") {
   Cluster cluster;
-  auto first = cluster.client("/kafka");
-  Member one(first->zookeeper, first->loop, {.broker = BrokerId{1}}, at_port(9092));
-  REQUIRE(one.start().ok());
-  auto second = cluster.client("/kafka");
-  Member two(second->zookeeper, second->loop, {.broker = BrokerId{1}}, at_port(9093));
-  const auto refused = two.start();
+  auto one = cluster.broker(1, 9092);
+  REQUIRE(one->member.start().ok());
+  auto two = cluster.broker(1, 9093);
+  const auto refused = two->member.start();
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::duplicate_broker_registration);
   CHECK(refused.error().detail.find("broker id 1 is taken by a live broker at h:9092") == 0);
   CHECK(refused.error().detail.find("give one of the two another broker.id") != std::string::npos);
-  Member three(second->zookeeper, second->loop, {.broker = BrokerId{3}}, at_port(9092));
-  const auto clash = three.start();
+  auto three = cluster.broker(3, 9092);
+  const auto clash = three->member.start();
   REQUIRE_FALSE(clash.ok());
   CHECK(clash.error().detail.find("PLAINTEXT://h:9092 is already registered by broker 1") != std::string::npos);
-  three.stop();
-  two.stop();
-  one.stop();
 }
 
 TEST_CASE("a broker that was killed waits for its former session instead of dying") {
   Cluster cluster;
-  auto former = cluster.client("/kafka");
-  Member before(former->zookeeper, former->loop, {.broker = BrokerId{1}}, at_port(9092));
-  REQUIRE(before.start().ok());
-  auto next = cluster.client("/kafka");
-  Member after(next->zookeeper, next->loop, {.broker = BrokerId{1}}, at_port(9092));
+  auto before = cluster.broker(1, 9092);
+  REQUIRE(before->member.start().ok());
+  auto after = cluster.broker(1, 9092);
+  std::atomic<bool> registered{false};
   base::Status status;
-  std::thread starting([&] { status = after.start(); });
-  REQUIRE(after.membership.epoch() == -1);
-  before.stop();
-  former->zookeeper.stop();  // its session ends
+  std::thread starting([&] {
+    status = after->member.start();
+    registered = true;
+  });
+  // Long enough for it to have met the old node, far shorter than it waits.
+  REQUIRE(eventually([&] { return after->client.store.exists("/brokers/ids/1").ok(); }));
+  for (int i = 0; i < 100; ++i) REQUIRE(after->client.store.exists("/brokers/ids/1").ok());
+  CHECK_FALSE(registered);
+  before->stop();
   starting.join();
   CHECK(status.ok());
-  CHECK(after.membership.epoch() > before.membership.epoch());
-  CHECK(eventually([&] { return after.controller.is_active(); }));
-  after.stop();
+  CHECK(after->member.membership.epoch() > before->member.membership.epoch());
+  CHECK(eventually([&] { return after->member.controller.is_active(); }));
 }
 
-TEST_CASE("a live broker with the same id and the same addresses is refused when no session can still be expiring") {
+TEST_CASE("a live broker with the same id and addresses is refused when no session can still be expiring") {
   Cluster cluster;
-  auto first = cluster.client("/kafka");
-  Member one(first->zookeeper, first->loop, {.broker = BrokerId{1}}, at_port(9092));
-  REQUIRE(one.start().ok());
-  auto second = cluster.client("/kafka");
-  Member two(second->zookeeper, second->loop, {.broker = BrokerId{1}}, at_port(9092));
-  const auto refused = two.start();
+  auto one = cluster.broker(1, 9092);
+  REQUIRE(one->member.start().ok());
+  auto two = cluster.broker(1, 9092);
+  const auto refused = two->member.start();
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::duplicate_broker_registration);
-  two.stop();
-  one.stop();
 }
 
 TEST_CASE("of several brokers one is the controller, and another takes over when it goes") {
   Cluster cluster;
-  auto first = cluster.client("/kafka");
-  auto one =
-      std::make_unique<Member>(first->zookeeper, first->loop, ControllerSettings{.broker = BrokerId{1}}, at_port(9092));
-  REQUIRE(one->start().ok());
-  REQUIRE(eventually([&] { return one->controller.is_active(); }));
-  auto second = cluster.client("/kafka");
-  Member two(second->zookeeper, second->loop, {.broker = BrokerId{2}}, at_port(9093));
-  REQUIRE(two.start().ok());
-  REQUIRE(eventually([&] { return two.controller.controller() == BrokerId{1}; }));
-  CHECK_FALSE(two.controller.is_active());
-  CHECK(two.create({{.name = "t"}}).at(0).code == ErrorCode::not_controller);
+  auto one = cluster.broker(1, 9092);
+  REQUIRE(one->member.start().ok());
+  REQUIRE(eventually([&] { return one->member.controller.is_active(); }));
+  auto two = cluster.broker(2, 9093);
+  REQUIRE(two->member.start().ok());
+  REQUIRE(eventually([&] { return two->member.controller.controller() == BrokerId{1}; }));
+  CHECK_FALSE(two->member.controller.is_active());
+  CHECK(two->member.create({{.name = "t"}}).at(0).code == ErrorCode::not_controller);
   one->stop();
-  first->zookeeper.stop();
-  REQUIRE(eventually([&] { return two.controller.is_active(); }));
-  CHECK(two.controller.controller() == BrokerId{2});
-  CHECK(two.create({{.name = "t"}}).at(0).code == ErrorCode::none);
-  two.stop();
-  first->loop.stop();
-  one.reset();
+  REQUIRE(eventually([&] { return two->member.controller.is_active(); }));
+  CHECK(two->member.controller.controller() == BrokerId{2});
+  CHECK(two->member.create({{.name = "t"}}).at(0).code == ErrorCode::none);
 }
