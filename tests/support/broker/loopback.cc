@@ -40,13 +40,11 @@ base::BufferChain frame_of(std::int32_t correlation_id, std::span<const std::byt
   return base::BufferChain(std::move(buffer));
 }
 
-std::optional<Parked> Toys::take(std::int32_t correlation_id) {
+Parked Toys::take(std::int32_t correlation_id) {
   absl::MutexLock lock(&mutex_);
-  const auto found = parked_.find(correlation_id);
-  if (found == parked_.end()) return std::nullopt;
-  auto out = std::move(found->second);
-  parked_.erase(found);
-  return out;
+  const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return parked_.contains(correlation_id); };
+  base::invariant(mutex_.AwaitWithTimeout(absl::Condition(&there), absl::Seconds(10)), "the request is parked");
+  return std::move(parked_.extract(correlation_id).mapped());
 }
 
 std::size_t Toys::parked() const {

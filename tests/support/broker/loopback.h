@@ -46,7 +46,8 @@ struct Parked {
 // What the handlers leave behind and use. Any thread.
 class Toys {
  public:
-  std::optional<Parked> take(std::int32_t correlation_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits until it is there.
+  Parked take(std::int32_t correlation_id) ABSL_LOCKS_EXCLUDED(mutex_);
   std::size_t parked() const ABSL_LOCKS_EXCLUDED(mutex_);
   void park(Parked parked) ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<Parked> take_all() ABSL_LOCKS_EXCLUDED(mutex_);

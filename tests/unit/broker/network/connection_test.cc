@@ -50,7 +50,7 @@ TEST_CASE("answers leave in the order of their requests whoever fills them when"
     fillers.emplace_back([&, t] {
       for (std::size_t i = static_cast<std::size_t>(t); i < order.size(); i += 3) {
         auto parked = rig.toys.take(order[i]);
-        parked->slot.fill(frame_of(order[i], base::as_bytes("x" + std::to_string(order[i]))));
+        parked.slot.fill(frame_of(order[i], base::as_bytes("x" + std::to_string(order[i]))));
       }
     });
   for (auto& filler : fillers) filler.join();
@@ -129,7 +129,7 @@ TEST_CASE("a frame of no, negative or absurd size closes its connection and no o
   CHECK(reply->body == "before");
   CHECK(client.closed_by_peer());
 
-  rig.toys.take(1)->slot.fill(frame_of(1, {}));
+  rig.toys.take(1).slot.fill(frame_of(1, {}));
   CHECK(bystander.reply());
   REQUIRE(bystander.request(toy::kEcho, 2, std::string(900, 'x')));
   CHECK(bystander.reply());
@@ -210,7 +210,7 @@ TEST_CASE("refusing a request closes the connection after the earlier answers ha
   REQUIRE(client.request(toy::kRefuse, 2, ""));
   REQUIRE(client.request(toy::kEcho, 3, ""));
   REQUIRE(eventually([&] { return rig.toys.parked() == 1 && rig.toys.executed >= 2; }));
-  rig.toys.take(1)->slot.fill(frame_of(1, {}));
+  rig.toys.take(1).slot.fill(frame_of(1, {}));
   CHECK(client.reply()->correlation_id == 1);
   CHECK(client.closed_by_peer());
   CHECK(rig.toys.executed == 2);
@@ -283,10 +283,10 @@ TEST_CASE("a slot outlives its connection and its server") {
       ::setsockopt(client.descriptor(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
     REQUIRE(eventually([&] { return rig.server->totals().connections_open == 0; }));
-    CHECK_FALSE(rig.toys.take(0)->slot.wanted());  // and the forgotten slot disturbs nobody
-    for (int i = 1; i < 4; ++i) rig.toys.take(i)->slot.fill(frame_of(i, {}));
-    rig.toys.take(4)->slot.close_connection("too late");
-    rig.toys.take(5)->slot.skip();
+    CHECK_FALSE(rig.toys.take(0).slot.wanted());  // and the forgotten slot disturbs nobody
+    for (int i = 1; i < 4; ++i) rig.toys.take(i).slot.fill(frame_of(i, {}));
+    rig.toys.take(4).slot.close_connection("too late");
+    rig.toys.take(5).slot.skip();
     late = rig.toys.take_all();
   }
   CHECK(late.size() == 4);
@@ -353,14 +353,12 @@ TEST_CASE("no more than the bound is executed ahead of unanswered requests") {
   REQUIRE(eventually([&] { return rig.server->totals().reads_paused == 1; }));
   CHECK(rig.toys.executed == 5);
   // An answer in the middle makes room for one more although it cannot leave yet.
-  rig.toys.take(3)->slot.fill(frame_of(3, {}));
+  rig.toys.take(3).slot.fill(frame_of(3, {}));
   REQUIRE(eventually([&] { return rig.toys.executed == 6; }));
   for (int i = 0; i < 20; ++i) {
     if (i == 3) continue;
     REQUIRE(eventually([&] { return rig.toys.executed > i; }));
-    auto parked = rig.toys.take(i);
-    REQUIRE(parked);
-    parked->slot.fill(frame_of(i, {}));
+    rig.toys.take(i).slot.fill(frame_of(i, {}));
   }
   for (int i = 0; i < 20; ++i) REQUIRE(client.reply()->correlation_id == i);
 }
@@ -375,7 +373,7 @@ TEST_CASE("no more bytes than the bound are executed ahead of unanswered request
   CHECK(rig.toys.executed == 3);
   for (int i = 0; i < 10; ++i) {
     REQUIRE(eventually([&] { return rig.toys.executed > i; }));
-    rig.toys.take(i)->slot.fill(frame_of(i, {}));
+    rig.toys.take(i).slot.fill(frame_of(i, {}));
     REQUIRE(client.reply()->correlation_id == i);
   }
   sender.join();
@@ -389,10 +387,10 @@ TEST_CASE("what must be seen by the next request is answered before that is exec
   REQUIRE(client.request(toy::kEcho, 3, "next"));
   REQUIRE(eventually([&] { return rig.server->totals().reads_paused == 1; }));
   CHECK(rig.toys.executed == 2);
-  rig.toys.take(1)->slot.fill(frame_of(1, {}));
+  rig.toys.take(1).slot.fill(frame_of(1, {}));
   CHECK(client.reply()->correlation_id == 1);
   CHECK(rig.toys.executed == 2);
-  rig.toys.take(2)->slot.fill(frame_of(2, {}));
+  rig.toys.take(2).slot.fill(frame_of(2, {}));
   CHECK(client.reply()->correlation_id == 2);
   CHECK(client.reply()->body == "next");
 }
@@ -407,10 +405,10 @@ TEST_CASE("a frame that is kept stays as it was, small or large") {
   for (int i = 10; i < 40; ++i) REQUIRE(client.request(toy::kSkip, i, std::string(30'000, 'z')));
   REQUIRE(eventually([&] { return rig.toys.executed == 32; }));
   auto small_one = rig.toys.take(1), large_one = rig.toys.take(2);
-  CHECK(base::as_text(small_one->body) == "small and kept");
-  CHECK(base::as_text(large_one->body) == large);
-  small_one->slot.fill(frame_of(1, small_one->body));
-  large_one->slot.fill(frame_of(2, large_one->body));
+  CHECK(base::as_text(small_one.body) == "small and kept");
+  CHECK(base::as_text(large_one.body) == large);
+  small_one.slot.fill(frame_of(1, small_one.body));
+  large_one.slot.fill(frame_of(2, large_one.body));
   CHECK(client.reply()->body == "small and kept");
   CHECK(client.reply()->body == large);
 }
@@ -444,7 +442,7 @@ TEST_CASE("a client that has finished sending still gets its answers, then the c
   REQUIRE(client.request(toy::kEcho, 2, "two"));
   client.finish_sending();
   REQUIRE(eventually([&] { return rig.toys.executed == 2; }));
-  rig.toys.take(1)->slot.fill(frame_of(1, {}));
+  rig.toys.take(1).slot.fill(frame_of(1, {}));
   CHECK(client.reply()->correlation_id == 1);
   CHECK(client.reply()->body == "two");
   CHECK(client.closed_by_peer());
@@ -458,7 +456,7 @@ TEST_CASE("idle connections are closed, waiting ones are not") {
   REQUIRE(idle.reply());
   CHECK(idle.closed_by_peer());
   CHECK(rig.server->totals().connections_closed_idle == 1);
-  rig.toys.take(1)->slot.fill(frame_of(1, {}));
+  rig.toys.take(1).slot.fill(frame_of(1, {}));
   CHECK(waiting.reply());
   CHECK(waiting.closed_by_peer());
   CHECK(rig.server->totals().connections_closed_idle == 2);

@@ -145,7 +145,7 @@ TEST_CASE("stopping answers what is outstanding, then closes") {
   REQUIRE(eventually([&] { return rig.toys.parked() == 1; }));
   std::thread answers([&] {
     eventually([&] { return !can_connect(rig.port()); });
-    rig.toys.take(1)->slot.fill(frame_of(1, {}));
+    rig.toys.take(1).slot.fill(frame_of(1, {}));
   });
   rig.server->stop(std::chrono::seconds(10));
   answers.join();
