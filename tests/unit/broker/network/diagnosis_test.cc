@@ -46,7 +46,8 @@ TEST_CASE("on a TLS listener plaintext Kafka is told from TLS and from noise") {
 }
 
 TEST_CASE("sizes within the limit pass, others are named with the setting that refuses them") {
-  const auto bytes = base::as_bytes("\0\0\0\1abc"s);
+  const auto sent = "\0\0\0\1abc"s;
+  const auto bytes = base::as_bytes(sent);
   CHECK_FALSE(diagnose_frame_size({.announced_bytes = 1, .max_bytes = 100, .first_on_connection = true}, bytes));
   CHECK_FALSE(diagnose_frame_size({.announced_bytes = 100, .max_bytes = 100, .first_on_connection = false}, bytes));
   const auto over =
