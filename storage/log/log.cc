@@ -93,6 +93,11 @@ Result<std::optional<AppendInfo>> Log::check_producers(std::span<const protocol:
   return std::optional<AppendInfo>{};
 }
 
+Status Log::begin_leader_epoch(base::LeaderEpoch epoch) {
+  if (auto s = check_usable(); !s) return s;
+  return watch(parts_.epochs.assign(epoch, log_end_offset()));
+}
+
 Result<AppendInfo> Log::append_as_leader(std::span<protocol::Batch> batches, base::LeaderEpoch leader_epoch,
                                          AppendOrigin origin) {
   invariant(!batches.empty(), "an append has at least one batch");

@@ -114,8 +114,10 @@ class Log {
   Offset last_stable_offset() const;
   // The partition's rules decided; must lie between log start and log end.
   void set_high_watermark(Offset to);
-  // This broker leads from now on: the epoch begins at the log end and is written down before its first record.
-  Status begin_leader_epoch(base::LeaderEpoch epoch) { return watch(parts_.epochs.assign(epoch, log_end_offset())); }
+
+  // This broker leads from now on: the epoch begins at the log end and is written down before its first record. Waits
+  // for the disk: called when leadership is taken, so that the first append need not.
+  Status begin_leader_epoch(base::LeaderEpoch epoch);
 
   // Batches that passed admission, as one unit: all or none are appended. Stamps offsets and epoch in place.
   // A repetition of what an idempotent producer sent before is answered with what that was given.

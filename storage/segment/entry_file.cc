@@ -67,10 +67,18 @@ Status EntryFile::reset() {
   return files_.remove(path_);
 }
 
+void EntryFile::restart() {
+  tail_.clear();
+  count_ = written_ = 0;
+  preallocated_ = false;
+}
+
 Status EntryFile::append(std::span<const std::byte> entry) {
   invariant(entry.size() == layout_.entry_bytes, "an entry has the size of its file's entries");
   if (!preallocated_) {
     if (auto s = open(base::OpenMode::create_or_open); !s) return s;
+    if (count_ == 0)
+      if (auto s = file_->truncate(0); !s) return s;  // zeros, not what was there before restart()
     if (auto s = file_->truncate(std::max(count_, capacity()) * layout_.entry_bytes); !s) return s;
     preallocated_ = true;
   }

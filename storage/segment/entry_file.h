@@ -40,6 +40,10 @@ class EntryFile {
   // An empty file in its place (the old one is removed); nothing is created before the first entry.
   Status reset();
 
+  // No entries any more; the file keeps its old ones until the first new one, or trim(), replaces them. For recovery,
+  // which would otherwise free the blocks of two files per partition; a stop before then leads to recovery again.
+  void restart();
+
   std::size_t count() const { return count_; }
   std::size_t capacity() const { return layout_.max_bytes / layout_.entry_bytes; }
 

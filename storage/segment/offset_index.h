@@ -31,6 +31,7 @@ class OffsetIndex {
 
   Status load() { return entries_.load(); }
   Status reset() { return entries_.reset(); }
+  void restart() { entries_.restart(); }
   std::size_t count() const { return entries_.count(); }
   bool is_full() const { return count() >= entries_.capacity(); }
 

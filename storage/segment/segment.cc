@@ -314,9 +314,9 @@ Status Segment::truncate_to(Offset offset) {
 
 Result<Segment::Recovered> Segment::recover(absl::FunctionRef<Status(const protocol::EntryView&)> seen) {
   if (auto s = open_data(); !s) return s.error();
-  if (auto s = offset_index_.reset(); !s) return s.error();
-  if (auto s = time_index_.reset(); !s) return s.error();
   if (auto s = txn_index_.reset(); !s) return s.error();
+  offset_index_.restart();
+  time_index_.restart();
   indexes_loaded_ = rebuilt_ = true;
   sealed_ = false;
   largest_ = Largest{kNoTimestamp, base_};
@@ -365,8 +365,8 @@ Status Segment::replay(Offset from, absl::FunctionRef<Status(const protocol::Ent
 
 Status Segment::rebuild_indexes() {
   if (auto s = open_data(); !s) return s;
-  if (auto s = offset_index_.reset(); !s) return s;
-  if (auto s = time_index_.reset(); !s) return s;
+  offset_index_.restart();
+  time_index_.restart();
   indexes_loaded_ = rebuilt_ = true;
   largest_ = Largest{kNoTimestamp, base_};
   bytes_since_entry_ = 0;

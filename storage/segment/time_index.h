@@ -32,6 +32,7 @@ class TimeIndex {
 
   Status load() { return entries_.load(); }
   Status reset() { return entries_.reset(); }
+  void restart() { entries_.restart(); }
   std::size_t count() const { return entries_.count(); }
   bool is_full() const { return count() + 1 >= entries_.capacity(); }
 

@@ -320,3 +320,14 @@ TEST_CASE("a topic id is written once and another one is refused") {
   REQUIRE(bench.load({}).ok());
   CHECK(bench.log->topic_id() == id);
 }
+
+TEST_CASE("a leader epoch is written down when leadership is taken, not by the first append") {
+  LogBench bench;
+  bench.settings.index.interval_bytes = 4096;
+  REQUIRE(bench.create().ok());
+  REQUIRE(bench.log->begin_leader_epoch(LeaderEpoch{5}).ok());
+  CHECK(bench.log->latest_epoch() == LeaderEpoch{5});
+  const auto before = bench.files.changes();
+  REQUIRE(bench.append({.values = {"a"}}, LeaderEpoch{5}).ok());
+  CHECK(bench.files.changes() - before == 1);
+}
