@@ -185,6 +185,7 @@ void ZookeeperStore::Session::close_handle() {
   ++generation_;
   is_connected_ = false;
   if (handle_) zookeeper_close(std::exchange(handle_, nullptr));
+  calls_.clear();
   link_.reset();
 }
 
@@ -238,7 +239,7 @@ void ZookeeperStore::Session::pump() {
 }
 
 int ZookeeperStore::Session::send(std::int64_t sequence, const Request& request) {
-  auto call = std::make_unique<Call>(Call{this, generation_, sequence});
+  auto& call = calls_[sequence] = std::make_unique<Call>(Call{this, generation_, sequence});
   const std::string path = full(request.path);
   int code = ZOK;
   switch (request.kind) {
@@ -261,7 +262,7 @@ int ZookeeperStore::Session::send(std::int64_t sequence, const Request& request)
       code = send_commit(request, call.get());
       break;
   }
-  if (code == ZOK) (void)call.release();  // comes back in its completion
+  if (code != ZOK) calls_.erase(sequence);
   return code;
 }
 
@@ -305,7 +306,6 @@ int ZookeeperStore::Session::send_commit(const Request& request, Call* call) {
 // ---------------------------------------------------------------------------------
 
 void ZookeeperStore::Session::Call::complete(Outcome outcome) {
-  const std::unique_ptr<Call> self(this);
   session->loop_.post([owner = session, from = generation, number = sequence, outcome = std::move(outcome)]() mutable {
     if (from == owner->generation_) owner->arrived(number, std::move(outcome));
   });
@@ -366,6 +366,7 @@ void ZookeeperStore::Session::on_event(zhandle_t*, int type, int state, const ch
 // ---- answers -------------------------------------------------------------------------------------------------------
 
 void ZookeeperStore::Session::arrived(std::int64_t sequence, Outcome outcome) {
+  calls_.erase(sequence);
   auto found = in_flight_.extract(sequence);
   if (found.empty()) return;
   const StoreCode code = store_code(outcome.code);

@@ -59,7 +59,8 @@ class ZookeeperStore::Session {
     std::vector<Committed> done{};
     std::size_t failed_at = 0;
   };
-  // One request on its way; owned by the library between sending and completion.
+  // One request on its way, where the library leaves results. Ours: the library forgets some that are in flight when
+  // its handle is closed.
   struct Call {
     Session* session;
     std::uint64_t generation;
@@ -68,7 +69,7 @@ class ZookeeperStore::Session {
     std::vector<std::string> created{};  // buffers for the paths of creates
     std::vector<::Stat> stats{};
 
-    void complete(Outcome outcome);  // a thread of the library; deletes the call
+    void complete(Outcome outcome);  // a thread of the library
   };
   // Told to the library as its handle's context.
   struct Link {
@@ -121,6 +122,7 @@ class ZookeeperStore::Session {
   // By sequence number, which is the order asked. Not bounded here: whoever asks waits for the answer.
   std::map<std::int64_t, Request> waiting_;
   std::map<std::int64_t, Request> in_flight_;
+  std::map<std::int64_t, std::unique_ptr<Call>> calls_;  // of those in flight
   std::int64_t next_sequence_ = 0;
   std::int64_t next_front_ = -1;  // re-arming goes before everything that waits
 

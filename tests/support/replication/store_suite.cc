@@ -19,8 +19,8 @@ void run_on(base::Loop& loop, std::function<void()> work) {
   done.WaitForNotification();
 }
 
-bool eventually(const std::function<bool()>& condition) {
-  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+bool eventually(const std::function<bool()>& condition, absl::Duration limit) {
+  const absl::Time deadline = absl::Now() + limit;
   absl::Mutex mutex;
   while (!condition()) {
     if (absl::Now() > deadline) return false;

@@ -43,8 +43,8 @@ class Collected {
 
 // Runs `work` on the loop and waits for it.
 void run_on(base::Loop& loop, std::function<void()> work);
-// Waits, asking again and again, until `condition` holds; false after 20 s.
-bool eventually(const std::function<bool()>& condition);
+// Waits, asking again and again, until `condition` holds; false when the time is over.
+bool eventually(const std::function<bool()>& condition, absl::Duration limit = absl::Seconds(20));
 
 // Catch2 sections, to be called from a TEST_CASE with a started store whose tree may hold anything but "/suite".
 void store_suite(replication::MetadataStore& store, base::Loop& loop);
