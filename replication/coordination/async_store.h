@@ -39,7 +39,7 @@ struct PromiseBase {
   };
   std::suspend_always initial_suspend() const noexcept { return {}; }
   Final final_suspend() const noexcept { return {}; }
-  void unhandled_exception() { base::broken_invariant("a task does not throw", std::source_location::current()); }
+  void unhandled_exception() { base::broken_invariant("a task does not throw"); }
 };
 
 template <class T>
@@ -98,7 +98,7 @@ struct Root {
     std::suspend_never initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }
     void return_void() const {}
-    void unhandled_exception() { base::broken_invariant("a task does not throw", std::source_location::current()); }
+    void unhandled_exception() { base::broken_invariant("a task does not throw"); }
   };
 };
 inline Root run_root(Task<void> task, std::function<void()> then) {
