@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "base/logging.h"
 #include "base/loop.h"
@@ -26,6 +27,7 @@
 #include "protocol/messages/registry.h"
 #include "replication/cluster/metadata.h"
 #include "replication/controller/controller.h"
+#include "replication/coordination/config_changes.h"
 #include "replication/coordination/embedded_store.h"
 #include "replication/coordination/membership.h"
 #include "replication/coordination/producer_ids.h"
@@ -81,6 +83,7 @@ struct Broker::Parts {
   // ---- and what they are made of
   void add_handlers();
   replication::Announcements announcements();
+  void config_changed(const std::string& type, const std::string& name, const replication::ConfigEntries& entries);
   void directory_failed(const std::string& path, const base::Error& why);
   void say_welcome() const;
 
@@ -101,6 +104,7 @@ struct Broker::Parts {
   std::unique_ptr<replication::MetadataStore> store;
   std::string cluster_id;
   base::BrokerId id = base::kNoBroker;
+  std::unique_ptr<replication::ConfigChanges> config_changes;
   std::unique_ptr<storage::LogSet> logs;
 
   replication::MetadataCache metadata;
@@ -117,6 +121,7 @@ struct Broker::Parts {
   std::unique_ptr<SocketServer> sockets;
 
   bool store_started = false;
+  bool stopped = false;
   bool logs_open = false;
 };
 
@@ -192,7 +197,26 @@ Status Broker::Parts::learn_identity() {
     id = *generated;
   }
   if (auto s = dirs->claim({.broker_id = id, .cluster_id = cluster_id}); !s) return s;
+  config_changes = std::make_unique<replication::ConfigChanges>(
+      *store, clock,
+      [this](const std::string& type, const std::string& name, const replication::ConfigEntries& entries) {
+        config_changed(type, name, entries);
+      });
+  coordination.post([this] { config_changes->start(); });
   return load_stored_settings(blocking, id, settings);
+}
+
+void Broker::Parts::config_changed(const std::string& type, const std::string& name,
+                                   const replication::ConfigEntries& entries) {
+  config::Texts texts(entries.begin(), entries.end());
+  std::vector<std::string> problems;
+  if (type == "topics")
+    settings.set_topic_overrides(name, std::move(texts));
+  else if (type == "brokers" && name == replication::paths::kDefaultEntity)
+    problems = settings.set_cluster_overrides(std::move(texts));
+  else if (type == "brokers" && name == std::to_string(id.raw))
+    problems = settings.set_broker_overrides(std::move(texts));
+  for (const auto& problem : problems) log.warn("{}", problem);
 }
 
 Status Broker::Parts::open_logs() {
@@ -329,6 +353,7 @@ void Broker::Parts::say_welcome() const {
 
 void Broker::stop() {
   auto& p = *parts_;
+  if (std::exchange(p.stopped, true)) return;
   if (p.replicas) p.replicas->stop_all();  // whoever waits is told to look for another leader
   if (p.sockets) p.sockets->stop(kDrain);
   if (p.controller) p.controller->stop();

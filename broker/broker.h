@@ -22,7 +22,7 @@ class Broker {
 
   // Returns when clients are served, or why they cannot be; the parts already started are then stopped by stop().
   base::Status start();
-  // Orderly stop: parked answers are filled, logs are closed and checkpointed, the cluster is left.
+  // Orderly stop, once: parked answers are filled, logs are closed and checkpointed, the cluster is left.
   void stop();
 
   base::BrokerId id() const;
