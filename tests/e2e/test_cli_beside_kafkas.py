@@ -294,7 +294,8 @@ def test_the_operators_commands_from_start_to_stop(kind, installation, tmp_path,
         assert read.stdout == b"hello\n"
         assert script("server-stop", "--node-id=77").returncode == 1
         assert (tmp_path / "logs" / "kafkaServer.out").stat().st_size > 0
+        assert script("server-stop", "--node-id=0").returncode == 0
+        until(lambda: script("server-stop").returncode == 1, 10, "the end of the broker")
     finally:
-        stopped = script("server-stop", "--node-id=0")
-    assert stopped.returncode == 0
-    until(lambda: script("server-stop").returncode == 1, 10, "the end of the broker")
+        environment["SIGNAL"] = "KILL"
+        script("server-stop")
