@@ -9,7 +9,7 @@ from harness import records, wire
 from harness.clients import Java, Record
 from harness.data import corner_records
 from harness.paths import counterpart
-from harness.process import run
+from harness.process import free_port, run
 from harness.records import batch
 
 NOW = int(time.time() * 1000)
@@ -25,6 +25,7 @@ class Directory:
         self.cluster = cluster
         self.zookeeper = cluster.zookeeper()
         self.path = cluster.directory / "shared-data"
+        self.port = free_port()
         self.broker = None
 
     def open(self, kind):
@@ -33,6 +34,8 @@ class Directory:
         settings = {} if kind == "weir" else {"inter_broker_protocol_version": "2.7"}
         self.broker = self.cluster.broker(kind=kind, zookeeper=self.zookeeper, **settings)
         self.broker.settings["log.dirs"] = str(self.path)
+        self.broker.port = self.port  # whoever comes to the same address after a kill is the same broker
+        self.broker.settings["listeners"] = f"PLAINTEXT://{self.broker.address}"
         self.broker.topics = topics
         return self.broker.start()
 

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from harness import wire
+from harness.paths import BROKER
 from harness.process import until
 from harness.records import batch
 
@@ -93,14 +94,12 @@ def test_a_chroot_is_made(cluster, zookeeper, look):
 def test_generated_broker_ids(cluster, zookeeper, look):
     first = cluster.broker(zookeeper=zookeeper)
     second = cluster.broker(zookeeper=zookeeper)
-    for broker in (first, second):
+    for broker, expected in ((first, "1001"), (second, "1002"), (first, "1001")):
         broker.settings["broker.id"] = "-1"
         broker.start()
-    assert sorted(look.get_children("/brokers/ids")) == ["1001", "1002"]
-    assert "broker.id=1002" in (second.data / "meta.properties").read_text().splitlines()
-    second.stop()
-    second.start()
-    assert sorted(look.get_children("/brokers/ids")) == ["1001", "1002"], "the id is kept in meta.properties"
+        assert look.get_children("/brokers/ids") == [expected], "kept in meta.properties once it was drawn"
+        assert f"broker.id={expected}" in (broker.data / "meta.properties").read_text().splitlines()
+        broker.stop()
 
 
 def test_an_expired_session_is_made_anew(cluster, zookeeper, look):
@@ -205,6 +204,7 @@ def test_a_taken_endpoint_is_refused(cluster, zookeeper):
     refusal(second)
 
 
+@pytest.mark.xfail(BROKER == "weir", reason="changes of configuration while running come with AlterConfigs", strict=True)
 def test_config_changes_by_others_are_seen(cluster, zookeeper, look):
     """A tool writes a topic's config and announces it, as Apache Kafka's tools and brokers do."""
     broker = cluster.broker(zookeeper=zookeeper).start()
@@ -215,7 +215,7 @@ def test_config_changes_by_others_are_seen(cluster, zookeeper, look):
     def refused():
         with broker.connect() as connection:
             return wire.produce(connection, "t", batch([(b"k", b"v" * 500)]))["error_code"] == 10
-    until(refused, 30)
+    until(refused, 10)
 
 
 def test_a_topic_made_by_others_is_seen(cluster, zookeeper, look):

@@ -42,7 +42,7 @@ def parse(output: bytes) -> dict:
 class Client:
     name = ""
     codecs = ("none", "gzip", "snappy", "lz4", "zstd")
-    headers = timestamps = null_keys = null_values = reads = True
+    headers = timestamps = reads_timestamps = null_keys = null_values = True
     acks = ("0", "1", "all")
 
     def produce(self, broker, topic: str, records, codec: str = "none", acks: str = "all"):
@@ -182,18 +182,17 @@ class ConfluentPython(Client):
     def consume(self, broker, wanted):
         from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-        topics = {}
-        for topic, count in wanted.items():
-            consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "unused", "enable.auto.commit": False})
-            consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
-            found, deadline = [], time.monotonic() + 30
-            while len(found) < count:
-                assert time.monotonic() < deadline, f"{topic}: {len(found)} of {count}"
-                for m in consumer.consume(min(1000, count - len(found)), 0.5):
-                    assert m.error() is None, m.error()
-                    found.append(Record(m.timestamp()[1], m.key(), m.value(), m.headers() or []))
-            consumer.close()
-            topics[topic] = found
+        topics = {topic: [] for topic in wanted}
+        left, deadline = sum(wanted.values()), time.monotonic() + 60
+        consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "unused", "enable.auto.commit": False})
+        consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING) for topic in wanted])
+        while left:
+            assert time.monotonic() < deadline, f"{left} records are missing"
+            for m in consumer.consume(min(1000, left), 0.5):
+                assert m.error() is None, m.error()
+                topics[m.topic()].append(Record(m.timestamp()[1], m.key(), m.value(), m.headers() or []))
+                left -= 1
+        consumer.close()
         return topics
 
 
@@ -206,7 +205,7 @@ class KafkaPython(Client):
         if api_version:
             self.codecs = ("none", "gzip", "snappy") + (("lz4",) if api_version >= (0, 8, 2) else ())
             self.headers = api_version >= (0, 11)
-            self.timestamps = api_version >= (0, 10)
+            self.timestamps = self.reads_timestamps = api_version >= (0, 10)
 
     def produce(self, broker, topic, records, codec="none", acks="all"):
         from kafka import KafkaProducer
