@@ -19,6 +19,9 @@
 // The library loses a request that is being completed while its handle is closed.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libzookeeper_mt"; }
+// Its log lines format addresses in a static buffer, which two sessions in one process (only tests have them) share.
+extern "C" const char* __tsan_default_suppressions();
+extern "C" const char* __tsan_default_suppressions() { return "race:libzookeeper_mt"; }
 
 namespace test_support {
 
