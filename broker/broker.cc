@@ -3,6 +3,7 @@
 #include <absl/synchronization/notification.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 #include <utility>
 
@@ -20,6 +21,7 @@
 #include "broker/handlers/produce.h"
 #include "broker/handlers/producer_ids.h"
 #include "broker/handlers/topics.h"
+#include "broker/host.h"
 #include "broker/network/socket_server.h"
 #include "broker/network_configuration.h"
 #include "broker/stored_settings.h"
@@ -349,6 +351,14 @@ void Broker::Parts::say_welcome() const {
            file().embedded_metadata() ? "this broker itself (no zookeeper.connect)"
                                       : "ZooKeeper at " + *file().zookeeper_connect);
   log.info("[KafkaServer id={}] started", id);
+  if (file().endpoints.advertised.empty()) return;
+  // For whoever started us by hand for the first time.
+  const auto& first = file().endpoints.advertised.front();
+  const auto bin = std::filesystem::path(program_file()).parent_path().parent_path() / "bin";
+  const auto address = fmt::format("{}:{}", first.host, first.port == 0 ? sockets->port(first.name) : first.port);
+  log.info("Try: {}/kafka-console-producer.sh --bootstrap-server {} --topic hello", bin.string(), address);
+  log.info("Then: {}/kafka-console-consumer.sh --bootstrap-server {} --topic hello --from-beginning", bin.string(),
+           address);
 }
 
 void Broker::stop() {

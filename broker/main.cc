@@ -16,7 +16,7 @@
 #include "base/logging.h"
 #include "base/posix_files.h"
 #include "broker/broker.h"
-#include "broker/host_name.h"
+#include "broker/host.h"
 #include "broker/version.h"
 #include "config/load.h"
 

@@ -97,8 +97,10 @@ void Replicas::stop_all() {
 
 std::vector<std::unique_ptr<storage::Log>> Replicas::release_all() {
   std::vector<std::unique_ptr<storage::Log>> logs;
-  for (const auto& partition : table_.all())
+  for (const auto& partition : table_.all()) {
+    partition->stop();  // those made since stop_all()
     if (auto log = partition->release_log()) logs.push_back(std::move(log));
+  }
   return logs;
 }
 

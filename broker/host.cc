@@ -1,11 +1,13 @@
-#include "broker/host_name.h"
+#include "broker/host.h"
 
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <climits>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 namespace broker {
 
@@ -19,6 +21,11 @@ std::string canonical_host_name() {
   if (::getaddrinfo(name, nullptr, &hints, &found) != 0) return name;
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
   return found->ai_canonname && *found->ai_canonname ? found->ai_canonname : name;
+}
+
+std::string program_file() {
+  std::error_code ec;
+  return std::filesystem::read_symlink("/proc/self/exe", ec).string();
 }
 
 }  // namespace broker
