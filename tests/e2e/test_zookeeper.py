@@ -6,7 +6,6 @@ import time
 import pytest
 
 from harness import wire
-from harness.paths import BROKER
 from harness.process import until
 from harness.records import batch
 
@@ -204,7 +203,6 @@ def test_a_taken_endpoint_is_refused(cluster, zookeeper):
     refusal(second)
 
 
-@pytest.mark.xfail(BROKER == "weir", reason="changes of configuration while running come with AlterConfigs", strict=True)
 def test_config_changes_by_others_are_seen(cluster, zookeeper, look):
     """A tool writes a topic's config and announces it, as Apache Kafka's tools and brokers do."""
     broker = cluster.broker(zookeeper=zookeeper).start()
