@@ -193,11 +193,14 @@ def test_daemon_override_and_stop(cluster, tmp_path):
     def brokers():
         return run(["kcat", "-L", "-b", f"127.0.0.1:{other}", "-m", "2"], check=False).stdout
     until(lambda: b"broker 3 at 127.0.0.1" in brokers(), 30)
-    pids = [p for p in run(["pgrep", "-f", str(properties)], check=False).stdout.split()]
-    assert pids
-    for pid in pids:
-        os.kill(int(pid), signal.SIGTERM)
-    until(lambda: (tmp_path / "data" / ".kafka_cleanshutdown").exists(), 10)
+    (pid,) = [int(p) for p in run(["pgrep", "-f", f"weir-broker {properties}"]).stdout.split()]
+    try:
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: not os.path.exists(f"/proc/{pid}"), 10, "the end of the daemon")
+        assert (tmp_path / "data" / ".kafka_cleanshutdown").exists()
+    finally:
+        if os.path.exists(f"/proc/{pid}"):
+            os.kill(pid, signal.SIGKILL)
 
 
 @only_weir

@@ -1,5 +1,6 @@
 """Processes of a test: started with their output in a file, stopped by their own pid, never left behind."""
 
+import ctypes
 import os
 import select
 import signal
@@ -27,6 +28,10 @@ def until(condition, seconds: float = 30, what: str = "condition"):
         select.select([], [], [], 0.05)
 
 
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
 class Process:
     def __init__(self, command, log: Path, env=None, cwd=None):
         self.command = [str(c) for c in command]
@@ -35,7 +40,8 @@ class Process:
             # A session of its own, so that what the command starts can be ended with it.
             self.popen = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {})}, cwd=cwd, start_new_session=True)
+                env={**os.environ, **(env or {})}, cwd=cwd, start_new_session=True,
+                preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))  # also when the tests are killed
         self.pid = self.popen.pid
 
     def running(self) -> bool:
