@@ -135,11 +135,8 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
       auto& aborted = answer.aborted_transactions.emplace();
       for (const auto& txn : outcome.aborted) aborted.push_back({txn.producer_id, txn.first_offset});
     }
-    if (outcome.diverging_epoch) {
-      answer.diverging_epoch.emplace();
-      answer.diverging_epoch->epoch = outcome.diverging_epoch->epoch;
-      answer.diverging_epoch->end_offset = outcome.diverging_epoch->end;
-    }
+    if (const auto& diverging = outcome.diverging_epoch)
+      answer.diverging_epoch = PartitionAnswer::DivergingEpoch{.epoch = diverging->epoch, .end_offset = diverging->end};
     answer_now_ |= outcome.catching_up || outcome.diverging_epoch;
     answer.records.pieces.append(std::move(outcome.slice.records));
   }

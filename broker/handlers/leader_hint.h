@@ -21,9 +21,8 @@ void add_leader_hint(const replication::ClusterMetadata& metadata, std::string_v
                      std::int32_t index, Partition& partition, Endpoints& endpoints) {
   const auto* info = metadata.find_partition(topic, index);
   if (!info) return;
-  partition.current_leader.emplace();
-  partition.current_leader->leader_id = info->leader;
-  partition.current_leader->leader_epoch = info->leader_epoch;
+  partition.current_leader =
+      typename Partition::CurrentLeader{.leader_id = info->leader, .leader_epoch = info->leader_epoch};
   const auto* broker = metadata.find_broker(info->leader);
   if (!broker) return;
   if (!endpoints) endpoints.emplace();

@@ -85,7 +85,7 @@ class Reader {
     if constexpr (std::same_as<T, std::string>) {
       if (f.null_tag) return get(x, f);
     }
-    get(x.emplace(), f);
+    get(x.emplace(T{}), f);  // clang 14 does not believe in the default constructor of a nested T
   }
 
   void get(bool& x, Field) {
@@ -124,7 +124,7 @@ class Reader {
     if constexpr (Described<T>) {
       std::int8_t present = -1;
       get(present);
-      if (!broken_ && present >= 0) object(x.emplace());
+      if (!broken_ && present >= 0) object(x.emplace(T{}));
     } else {
       const auto n = std::same_as<T, std::string> ? short_length() : length();
       if (broken_) return;

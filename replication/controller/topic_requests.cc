@@ -132,7 +132,7 @@ base::Result<ReplicaLists> plan_expansion(const MorePartitions& request, const T
     for (const auto id : replicas)
       if (std::ranges::find(brokers, id, &PlacementBroker::id) == brokers.end()) unknown.push_back(id);
   std::ranges::sort(unknown);
-  unknown.erase(std::ranges::unique(unknown).begin(), unknown.end());
+  unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
   if (!unknown.empty())
     return base::fail(ErrorCode::invalid_replica_assignment, "Unknown broker(s) in replica assignment: {}.",
                       joined(unknown));
