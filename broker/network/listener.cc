@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
 
 namespace broker {
 namespace {
@@ -178,7 +179,7 @@ void Listener::accept_clients() {
 // Out of descriptors or memory: the client stays in the backlog, and so would the readiness; asking again at once
 // would spin.
 void Listener::back_off(int error) {
-  if (error_lines_.take(std::chrono::steady_clock::now()))
+  if (error_lines_.take(base::SystemClock().now()))
     logger_.error("Listener {} cannot accept: {}{}; trying again every {} ms", settings_.name, std::strerror(error),
                   error == EMFILE ? " (raise the limit of open files, ulimit -n or LimitNOFILE)" : "",
                   kBackOff.count());

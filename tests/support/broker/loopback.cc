@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/clock.h"
 
 namespace broker::test {
 namespace {
@@ -24,9 +25,10 @@ protocol::Api api(std::int16_t key, std::string_view name) { return {.key = key,
 }  // namespace
 
 bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const base::SystemClock clock;
+  const auto deadline = clock.now() + std::chrono::seconds(10);
   while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
+    if (clock.now() > deadline) return false;
     ::poll(nullptr, 0, 1);
   }
   return true;

@@ -4,6 +4,7 @@
 #include <absl/time/clock.h>
 #include <catch2/catch.hpp>
 
+#include "base/clock.h"
 #include "replication/coordination/blocking_store.h"
 
 namespace test_support {
@@ -20,10 +21,11 @@ void run_on(base::Loop& loop, std::function<void()> work) {
 }
 
 bool eventually(const std::function<bool()>& condition, absl::Duration limit) {
-  const absl::Time deadline = absl::Now() + limit;
+  const base::SystemClock clock;
+  const auto deadline = clock.now() + absl::ToChronoNanoseconds(limit);
   absl::Mutex mutex;
   while (!condition()) {
-    if (absl::Now() > deadline) return false;
+    if (clock.now() > deadline) return false;
     absl::MutexLock lock(&mutex);
     mutex.AwaitWithTimeout(absl::Condition(
                                +[](int*) { return false; }, static_cast<int*>(nullptr)),

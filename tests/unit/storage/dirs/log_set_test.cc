@@ -18,8 +18,8 @@ struct Broker {
   base::ManualClock clock;
   base::SystemRandom random;
   absl::Mutex mutex;
-  std::vector<std::function<void()>> background;
-  std::vector<std::string> failures;
+  std::vector<std::function<void()>> background ABSL_GUARDED_BY(mutex);
+  std::vector<std::string> failures ABSL_GUARDED_BY(mutex);
   LogDirs dirs;
   LogSet logs;
 
@@ -45,8 +45,17 @@ struct Broker {
     if (auto s = dirs.claim({BrokerId{id}, std::move(cluster)}); !s) return s;
     return logs.load();
   }
+  std::vector<std::string> failed() {
+    absl::MutexLock lock(&mutex);
+    return failures;
+  }
   void run_background() {
-    for (auto& work : std::exchange(background, {})) work();
+    std::vector<std::function<void()>> due;
+    {
+      absl::MutexLock lock(&mutex);
+      due.swap(background);
+    }
+    for (auto& work : due) work();
   }
 };
 
@@ -211,7 +220,7 @@ TEST_CASE("a failed directory goes offline and the other one serves on") {
       const bool in_a = log->directory().starts_with("/data/a/");
       CHECK(log->append_as_leader(std::span(&**batch, 1), LeaderEpoch{0}).ok() != in_a);
     }
-    CHECK(broker.failures == std::vector<std::string>{"/data/a"});
+    CHECK(broker.failed() == std::vector<std::string>{"/data/a"});
     CHECK(broker.dirs.online().size() == 1);
     auto fresh = broker.logs.create({"t", 2}, std::nullopt, {});
     REQUIRE(fresh.ok());
@@ -236,14 +245,14 @@ TEST_CASE("a directory that cannot be read at the start is offline from the begi
   {
     Broker broker(files);
     REQUIRE(broker.boot().ok());
-    CHECK(broker.failures == std::vector<std::string>{"/data/a"});
+    CHECK(broker.failed() == std::vector<std::string>{"/data/a"});
   }
   files.never_fail();
   files.put("/data/a/recovery-point-offset-checkpoint", "rubbish");
   {
     Broker broker(files);
     REQUIRE(broker.boot().ok());
-    CHECK(broker.failures == std::vector<std::string>{"/data/a"});
+    CHECK(broker.failed() == std::vector<std::string>{"/data/a"});
   }
   files.put("/data/b/recovery-point-offset-checkpoint", "rubbish");
   Broker broker(files);
@@ -300,7 +309,7 @@ TEST_CASE("a flush under way does not retire the directory of a log that is remo
   REQUIRE(log->roll().ok());
   REQUIRE(broker.logs.remove(std::move(log)).ok());
   broker.run_background();
-  CHECK(broker.failures.empty());
+  CHECK(broker.failed().empty());
 }
 
 TEST_CASE("checkpoints are written at their intervals") {
