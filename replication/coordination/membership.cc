@@ -12,12 +12,20 @@ namespace replication {
 // ---- at start ------------------------------------------------------------------------------------------------------
 
 base::Status create_top_level(BlockingStore& store) {
-  for (const auto& path : paths::top_level()) {
-    if (store.exists(path).ok()) continue;  // most starts
-    const auto reply = store.commit({Create{.path = path}});
-    if (!reply.ok() && reply.code != StoreCode::node_exists) return store_error(reply.code, path);
+  // All in one commit: each would cost the embedded store a wait for the disk. Again when another broker starts, too.
+  for (;;) {
+    std::vector<Operation> missing;
+    for (const auto& path : paths::top_level()) {
+      const auto code = store.exists(path).code;
+      if (code == StoreCode::no_node)
+        missing.push_back(Create{.path = path});
+      else if (code != StoreCode::ok)
+        return store_error(code, path);
+    }
+    if (missing.empty()) return {};
+    const auto reply = store.commit(std::move(missing));
+    if (!reply.ok() && reply.code != StoreCode::node_exists) return store_error(reply.code, "the top-level nodes");
   }
-  return {};
 }
 
 base::Result<std::string> establish_cluster_id(BlockingStore& store, base::Random& random) {
@@ -33,11 +41,14 @@ base::Result<std::string> establish_cluster_id(BlockingStore& store, base::Rando
   std::array<std::byte, 16> bytes;
   random.fill(bytes);
   const ClusterIdNode node{.id = base::base64_url_encode({reinterpret_cast<const char*>(bytes.data()), bytes.size()})};
-  const auto parent = store.commit({Create{.path = paths::parent(path)}});
-  if (!parent.ok() && parent.code != StoreCode::node_exists) return store_error(parent.code, paths::parent(path));
-  const auto created = store.commit({Create{.path = path, .data = encode(node)}});
+  std::vector<Operation> steps;
+  if (!store.exists(paths::parent(path)).ok()) steps.push_back(Create{.path = paths::parent(path)});
+  steps.push_back(Create{.path = path, .data = encode(node)});
+  const auto created = store.commit(std::move(steps));
   if (created.ok()) return node.id;
-  if (created.code == StoreCode::node_exists) return read();  // another broker was first, or we were, unheard
+  // Another broker was first, or we were, unheard; with only the parent there yet, its node is about to follow.
+  if (created.code == StoreCode::node_exists)
+    return store.exists(path).ok() ? read() : establish_cluster_id(store, random);
   return store_error(created.code, path);
 }
 
