@@ -1,6 +1,7 @@
 """The files of the repository."""
 
 import os
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ CXX_FOLDERS = ("base", "protocol", "config", "storage", "replication", "broker",
 @cache
 def paths():
     """What git tracks or would track; outside of a clone, every file but build/."""
-    if (ROOT / ".git").exists():
+    if (ROOT / ".git").exists() and shutil.which("git"):
         command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
         return sorted(name for name in names if name and (ROOT / name).is_file())
