@@ -6,6 +6,7 @@ import pytest
 
 from harness import schema, wire
 from harness.errors import *  # noqa: F403
+from harness.paths import REPOSITORY
 
 # In ZooKeeper mode, and without Weir's later APIs: what issue 3 promises, at Apache Kafka 3.9's versions.
 PROMISED = {"PRODUCE": (0, 11), "FETCH": (0, 17), "LIST_OFFSETS": (0, 9), "METADATA": (0, 12), "API_VERSIONS": (0, 4),
@@ -70,3 +71,35 @@ def test_unknown_tags_are_skipped(connection):
     body = b"\0" + b"\x04e2e\x021" + b"\x01\x2a\x03xyz"
     connection.send_frame(struct.pack(">hhihs", 18, 3, 5, 1, b"x") + b"\x01\x07\x02ab" + body[1:])
     assert connection.receive("API_VERSIONS", 3)[1]["error_code"] == 0
+
+
+def golden_requests():
+    for line in (REPOSITORY / "tests/golden/wire/messages.golden").read_text().splitlines():
+        key, version, direction, variant, hexes, _ = line.split(" ", 5)
+        if direction == "req":
+            yield int(key), int(version), variant, bytes.fromhex("" if hexes == "-" else hexes)
+
+
+def test_every_listed_api_answers_strange_requests_in_its_own_shape(broker, connection, kind):
+    """Kafka's own client wrote these: every field set to something absurd, or null, or left at its default. Each version that
+    ApiVersions lists answers so that the answer parses, or waits, or closes; and the broker lives."""
+    served = listed(connection.request("API_VERSIONS", 0, {}))
+    names = {key: name for name, key in schema.KEYS.items()}
+    inter_broker = {4, 5, 6, 7} if kind != "weir" else set()  # a real controller's word counts
+    answered = 0
+    for key, version, variant, body in golden_requests():
+        if key in inter_broker or key not in served or not served[key][0] <= version <= served[key][1]:
+            continue
+        with broker.connect(1.5) as probe:
+            header = struct.pack(">hhi", key, version, 9)
+            flexible = schema.MESSAGES[(names[key], "req", version)].header
+            header += b"" if flexible == "h0" else struct.pack(">h", -1)
+            probe.send_frame(header + body if flexible != "h2" else header + b"\0" + body)
+            try:
+                correlation, _ = probe.receive(names[key], version)
+                assert correlation == 9, (names[key], version, variant)
+                answered += 1
+            except (EOFError, OSError):
+                pass
+    assert answered > 150
+    assert broker.ready()
