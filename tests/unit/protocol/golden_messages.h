@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "protocol/wire/field.h"
 #include "protocol/wire/types.h"
 
