@@ -25,6 +25,7 @@
 #include "broker/network/socket_server.h"
 #include "broker/network_configuration.h"
 #include "broker/stored_settings.h"
+#include "broker/unserved_security.h"
 #include "config/dynamic.h"
 #include "protocol/messages/registry.h"
 #include "replication/cluster/metadata.h"
@@ -138,6 +139,7 @@ std::uint16_t Broker::port(std::string_view listener) const { return parts_->soc
 
 Status Broker::start() {
   auto& p = *parts_;
+  if (auto s = refuse_unserved_security(p.file()); !s) return s;
   p.pool.start();
   p.replica_thread.start();
   p.coordination.start();
@@ -235,7 +237,6 @@ Status Broker::Parts::open_logs() {
     return storage::LogSettings::from(*settings.snapshot()->topic(topic));
   });
   if (auto s = logs->load(); !s) return s;
-  logs->start();
   logs_open = true;
   replicas = std::make_unique<replication::Replicas>(id, *logs, partitions, settings, [this](const std::string& topic) {
     replication::BlockingStore blocking{*store};
@@ -244,6 +245,11 @@ Status Broker::Parts::open_logs() {
   settings.subscribe([this](const config::SettingsChange& change, const std::shared_ptr<const config::Snapshot>& now) {
     replicas->settings_changed(change, *now);
   });
+  logs->run_every(milliseconds(file().producer_id_expiration_check_interval_ms), [this] {
+    replicas->remove_expired_producers(clock.wall(),
+                                       milliseconds(settings.snapshot()->broker->producer_id_expiration_ms));
+  });
+  logs->start();
   return {};
 }
 

@@ -2,8 +2,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
+#include <utility>
 
 #include "broker/dispatch/reply.h"
+#include "broker/handlers/client_wait.h"
 #include "broker/handlers/leader_hint.h"
 #include "protocol/messages/fetch.h"
 #include "protocol/records/convert.h"
@@ -54,8 +57,9 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
   void start() {
     read_all();
     if (answer_now_ || max_wait_.count() <= 0 || context_.partitions.empty() || bytes_ >= min_bytes_) return answer();
-    timer_ = loop_.make_timer();
-    timer_->arm(max_wait_, [self = shared_from_this()] { self->time_up(); });
+    wait_.emplace(loop_);
+    wait_->start(
+        max_wait_, [this] { return slot_.wanted(); }, [self = shared_from_this()] { self->answer(); });
     park();
   }
 
@@ -66,8 +70,10 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
  private:
   // One partition while it is being read.
   struct Read {
-    std::shared_ptr<Partition> partition;  // null: nothing to wait for
+    replication::ClusterMetadata::Topic topic;  // of requests by id; null when that is not known
+    std::shared_ptr<Partition> partition;       // null: nothing to wait for
     base::Offset bound;
+    std::optional<Partition::Parked> parked;
     PartitionAnswer answer;
   };
 
@@ -99,21 +105,20 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     }
   }
 
-  ErrorCode read_one(const replication::ClusterMetadata& metadata, FetchedPartition& wanted, storage::ReadLimits limits,
-                     Read& read) {
+  ErrorCode read_one(const replication::ClusterMetadata& metadata, const FetchedPartition& wanted,
+                     storage::ReadLimits limits, Read& read) {
     if (context_.uses_topic_ids) {
-      const auto topic = metadata.find_topic(wanted.topic_id);
-      if (!topic) return ErrorCode::unknown_topic_id;
-      wanted.topic = topic->name;
+      read.topic = metadata.find_topic(wanted.topic_id);
+      if (!read.topic) return ErrorCode::unknown_topic_id;
     }
     if (isolation_level_ != kReadUncommitted && isolation_level_ != kReadCommitted)
       return ErrorCode::unknown_server_error;
-    if (!metadata.find_partition(wanted.topic, wanted.partition)) return ErrorCode::unknown_topic_or_partition;
-    const auto partition = services_.partitions.find(wanted.topic, wanted.partition);
+    const auto& topic = read.topic ? read.topic->name : wanted.topic;
+    if (!metadata.find_partition(topic, wanted.partition)) return ErrorCode::unknown_topic_or_partition;
+    const auto partition = services_.partitions.find(topic, wanted.partition);
     if (!partition) return ErrorCode::not_leader_or_follower;
     const auto settings = partition->settings();
     if (version_ < kZstdSince && settings->compresses_zstd) return ErrorCode::unsupported_compression_type;
-    if (version_ < kMagic2Since && !settings->down_conversion) return ErrorCode::unsupported_version;
 
     auto outcome = partition->read({.from = wanted.fetch_offset,
                                     .current_leader_epoch = wanted.current_leader_epoch,
@@ -121,6 +126,8 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
                                     .isolation = isolation(),
                                     .limits = limits});
     if (!outcome) return outcome.error().code;
+    if (version_ < kMagic2Since && !settings->down_conversion && outcome->slice.records.size_bytes > 0)
+      return ErrorCode::unsupported_version;
     read.partition = partition;
     read.bound = outcome->bound;
     fill(read.answer, std::move(*outcome));
@@ -151,34 +158,35 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
 
   void park() {
     const auto self = shared_from_this();
-    for (const auto& read : reads_)
-      if (read.partition && !read.partition->park(read.bound + 1, self)) return wake();  // it got further meanwhile
+    for (auto& read : reads_) {
+      if (!read.partition) continue;
+      read.parked = read.partition->park(isolation(), read.bound, self);
+      if (!read.parked) return wake();  // it got further meanwhile
+    }
   }
   void unpark() {
-    for (const auto& read : reads_)
-      if (read.partition) read.partition->unpark(*this);
+    for (auto& read : reads_)
+      if (read.parked) read.partition->unpark(*std::exchange(read.parked, std::nullopt));
   }
 
   void look_again() {
     posted_ = false;
-    if (!slot_) return;
-    if (!slot_.wanted()) return answer();  // the client is gone: only clean up
+    if (answered_) return;
     unpark();
-    read_all();
-    if (answer_now_ || bytes_ >= min_bytes_) return answer();
-    park();
-  }
-
-  void time_up() {
-    if (slot_) answer();  // what the last look found still holds: nothing has woken us since
-  }
-
-  void answer() {
-    if (timer_) {
-      timer_->cancel();
-      unpark();
+    if (slot_.wanted()) {
+      read_all();
+      if (!answer_now_ && bytes_ < min_bytes_) return park();
     }
-    if (version_ < kMagic2Since && bytes_ > 0) {
+    answer();
+  }
+
+  // When the time is up, what the last look found still holds: nothing has woken us since.
+  void answer() {
+    if (std::exchange(answered_, true)) return;
+    if (wait_) wait_->cancel();
+    unpark();
+    if (version_ < kMagic2Since && bytes_ > 0 && slot_.wanted()) {
+      // From here on all but answered_ belongs to the pool.
       services_.pool.submit([self = shared_from_this()] {
         self->convert_all();
         self->send();
@@ -219,12 +227,13 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     for (const auto& read : reads_) answers.push_back(&read.answer);
     const auto kept = context_.keep_news(answers);
     for (std::size_t i = 0; i < reads_.size(); ++i)
-      if (kept[i]) add(response, *context_.partitions[i], std::move(reads_[i].answer));
+      if (kept[i]) add(response, *context_.partitions[i], reads_[i]);
     reads_.clear();
     slot_.fill(protocol::encode_response(correlation_id_, version_, response));
   }
 
-  void add(FetchResponse& response, const FetchedPartition& wanted, PartitionAnswer answer) {
+  void add(FetchResponse& response, const FetchedPartition& wanted, Read& read) {
+    auto& answer = read.answer;
     auto& topics = response.responses;
     const bool same = !topics.empty() && (context_.uses_topic_ids ? topics.back().topic_id == wanted.topic_id
                                                                   : topics.back().topic == wanted.topic);
@@ -235,8 +244,8 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     }
     answer.partition_index = wanted.partition;
     if (version_ >= kLeaderHintSince && wants_leader_hint(answer.error_code))
-      add_leader_hint(*services_.metadata.snapshot(), wanted.topic, listener_, wanted.partition, answer,
-                      response.node_endpoints);
+      add_leader_hint(*services_.metadata.snapshot(), read.topic ? read.topic->name : wanted.topic, listener_,
+                      wanted.partition, answer, response.node_endpoints);
     topics.back().partitions.push_back(std::move(answer));
   }
 
@@ -253,10 +262,11 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
   const std::int64_t max_bytes_;
   const std::chrono::milliseconds max_wait_;
 
-  std::unique_ptr<base::Timer> timer_;  // set while parked
-  std::vector<Read> reads_;             // parallel to context_.partitions
+  std::optional<ClientWait> wait_;  // while parked
+  std::vector<Read> reads_;         // parallel to context_.partitions
   std::int64_t bytes_ = 0;
   bool answer_now_ = false;
+  bool answered_ = false;
   std::atomic<bool> posted_{false};
 };
 

@@ -13,10 +13,6 @@ constexpr std::int16_t kTopicIdsSince = 13;
 // A session idle, or merely older, than this may make room for another (Kafka's fixed value).
 constexpr auto kEvictableAfter = std::chrono::seconds{120};
 
-std::int32_t epoch_after(std::int32_t epoch) {
-  return epoch == std::numeric_limits<std::int32_t>::max() ? 1 : epoch + 1;
-}
-
 FetchedPartition asked(const protocol::FetchRequest::Topic& topic,
                        const protocol::FetchRequest::Topic::Partition& partition) {
   FetchedPartition p;
@@ -31,11 +27,19 @@ FetchedPartition asked(const protocol::FetchRequest::Topic& topic,
   return p;
 }
 
+// A partition named twice is asked for once, as the last mention says.
 FetchedPartitions all_asked(const protocol::FetchRequest& request) {
   FetchedPartitions out;
+  absl::flat_hash_map<FetchedPartition::Key, std::size_t> places;
   for (const auto& topic : request.topics)
-    for (const auto& partition : topic.partitions)
-      out.push_back(std::make_shared<FetchedPartition>(asked(topic, partition)));
+    for (const auto& partition : topic.partitions) {
+      auto one = std::make_shared<FetchedPartition>(asked(topic, partition));
+      const auto [known, is_new] = places.emplace(one->key(), out.size());
+      if (is_new)
+        out.push_back(std::move(one));
+      else
+        out[known->second] = std::move(one);
+    }
   return out;
 }
 
@@ -46,6 +50,10 @@ bool has_news(const FetchedPartition& told, const protocol::FetchResponse::Topic
 }
 
 }  // namespace
+
+std::int32_t next_session_epoch(std::int32_t epoch) {
+  return epoch == std::numeric_limits<std::int32_t>::max() ? 1 : epoch + 1;
+}
 
 std::vector<bool> FetchContext::keep_news(
     const std::vector<const protocol::FetchResponse::Topic::Partition*>& answers) {
@@ -66,33 +74,30 @@ std::vector<bool> FetchContext::keep_news(
   return kept;
 }
 
-FetchSession::Key FetchSession::key_of(const FetchedPartition& p) const {
-  return uses_topic_ids ? Key{{}, p.topic_id, p.partition} : Key{p.topic, {}, p.partition};
-}
-
 void FetchSession::put(FetchedPartition partition) {
-  const auto key = key_of(partition);
-  if (const auto known = by_key_.find(key); known != by_key_.end()) {
-    auto& old = **known->second;
-    partition.told_high_watermark = old.told_high_watermark;
-    partition.told_log_start = old.told_log_start;
-    if (partition.topic.empty()) partition.topic = old.topic;
-    old = std::move(partition);
+  auto fresh = std::make_shared<FetchedPartition>(std::move(partition));
+  const auto known = by_key_.find(fresh->key());
+  if (known == by_key_.end()) {
+    const auto key = fresh->key();
+    line_.push_back(std::move(fresh));
+    by_key_.emplace(key, std::prev(line_.end()));
     return;
   }
-  line_.push_back(std::make_shared<FetchedPartition>(std::move(partition)));
-  by_key_.emplace(key, std::prev(line_.end()));
+  auto& place = *known->second;
+  fresh->told_high_watermark = place->told_high_watermark;
+  fresh->told_log_start = place->told_log_start;
+  place = std::move(fresh);
 }
 
 void FetchSession::forget(const FetchedPartition& partition) {
-  const auto known = by_key_.find(key_of(partition));
+  const auto known = by_key_.find(partition.key());
   if (known == by_key_.end()) return;
   line_.erase(known->second);
   by_key_.erase(known);
 }
 
 void FetchSession::move_to_end(const FetchedPartition& partition) {
-  const auto known = by_key_.find(key_of(partition));
+  const auto known = by_key_.find(partition.key());
   if (known != by_key_.end()) line_.splice(line_.end(), line_, known->second);
 }
 
@@ -130,11 +135,11 @@ base::Result<FetchContext> FetchSessionCache::resume(const protocol::FetchReques
   context.session = found->second;
   auto& session = *context.session;
   absl::MutexLock session_lock(&session.mutex_);
-  if (session.uses_topic_ids != uses_topic_ids)
-    return base::fail(ErrorCode::fetch_session_topic_id_error, "session {} mixes topic names and ids", session.id);
   if (session.next_epoch_ != request.session_epoch)
     return base::fail(ErrorCode::invalid_fetch_session_epoch, "session {} expects epoch {}, got {}", session.id,
                       session.next_epoch_, request.session_epoch);
+  if (session.uses_topic_ids != uses_topic_ids)
+    return base::fail(ErrorCode::fetch_session_topic_id_error, "session {} mixes topic names and ids", session.id);
   for (const auto& topic : request.topics)
     for (const auto& partition : topic.partitions) session.put(asked(topic, partition));
   for (const auto& topic : request.forgotten_topics_data)
@@ -151,7 +156,7 @@ base::Result<FetchContext> FetchSessionCache::resume(const protocol::FetchReques
     context.incremental = false;
     return context;
   }
-  session.next_epoch_ = epoch_after(session.next_epoch_);
+  session.next_epoch_ = next_session_epoch(session.next_epoch_);
   session.last_used_ = clock_.now();
   session.size_at_eviction_ = session.line_.size();
   context.answered_session_id = session.id;
@@ -161,7 +166,7 @@ base::Result<FetchContext> FetchSessionCache::resume(const protocol::FetchReques
 
 std::shared_ptr<FetchSession> FetchSessionCache::admit(const FetchedPartitions& partitions, bool follower,
                                                        bool uses_topic_ids) {
-  if (partitions.empty() || !make_room(follower, partitions.size())) return nullptr;
+  if (!make_room(follower, partitions.size())) return nullptr;
   std::int32_t id = 0;
   while (id == kNoSession || sessions_.contains(id))
     id = static_cast<std::int32_t>(random_.below(std::numeric_limits<std::int32_t>::max())) + 1;
@@ -199,7 +204,7 @@ bool FetchSessionCache::make_room(bool follower, std::size_t size) {
   }
   if (least == sessions_.end()) return false;
   const auto& session = *least->second;
-  if (std::tuple(follower, size) < std::tuple(session.follower, session.size_at_eviction_)) return false;
+  if (std::tuple(follower, size) <= std::tuple(session.follower, session.size_at_eviction_)) return false;
   sessions_.erase(least);
   return true;
 }

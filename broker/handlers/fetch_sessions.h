@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/clock.h"
@@ -31,9 +32,11 @@
 
 namespace broker {
 
-// One partition of a fetch: what the client asked last, and what it was told last.
+// One partition of a fetch: what the client asked last, and what it was told last. What was asked never changes: a
+// later request puts a new object in its place, and one still being answered keeps this. What was told is guarded by
+// the session's lock.
 struct FetchedPartition {
-  std::string topic;    // empty while an id is not known here
+  std::string topic;    // empty from version 13 on
   base::Uuid topic_id;  // zero below version 13
   base::PartitionIndex partition = 0;
 
@@ -45,8 +48,14 @@ struct FetchedPartition {
 
   base::Offset told_high_watermark = base::kNoOffset;
   base::Offset told_log_start = base::kNoOffset;
+
+  using Key = std::tuple<std::string, base::Uuid, base::PartitionIndex>;
+  Key key() const { return {topic, topic_id, partition}; }
 };
 using FetchedPartitions = std::vector<std::shared_ptr<FetchedPartition>>;
+
+// The epoch of the request after that of `epoch`; 0 and -1 mean other things.
+std::int32_t next_session_epoch(std::int32_t epoch);
 
 class FetchSession;
 
@@ -78,17 +87,7 @@ class FetchSession {
   friend struct FetchContext;
 
   using Line = std::list<std::shared_ptr<FetchedPartition>>;
-  struct Key {
-    std::string topic;
-    base::Uuid topic_id;
-    base::PartitionIndex partition;
-    bool operator==(const Key&) const = default;
-    template <class H>
-    friend H AbslHashValue(H h, const Key& key) {
-      return H::combine(std::move(h), key.topic, key.topic_id, key.partition);
-    }
-  };
-  Key key_of(const FetchedPartition& p) const;
+  using Key = FetchedPartition::Key;
 
   void put(FetchedPartition partition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void forget(const FetchedPartition& partition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -3,11 +3,12 @@
 #include <atomic>
 #include <chrono>
 
-#include "base/loop.h"
 #include "broker/dispatch/reply.h"
+#include "broker/handlers/client_wait.h"
 #include "broker/handlers/internal_topics.h"
 #include "broker/handlers/leader_hint.h"
 #include "protocol/messages/produce.h"
+#include "protocol/records/batch.h"
 #include "storage/log/admission.h"
 
 namespace broker {
@@ -31,6 +32,22 @@ void refuse(PartitionAnswer& answer, ErrorCode code, std::int16_t version) {
   if (code == ErrorCode::kafka_storage_error && version < kStorageErrorSince) code = ErrorCode::not_leader_or_follower;
   answer.error_code = code;
   answer.base_offset = base::kNoOffset;
+  answer.log_append_time_ms = base::to_ms(base::kNoTimestamp);
+}
+
+// What comes out of Kafka's log as anything but these brings the log's start with it (3.9.1).
+bool tells_log_start(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::corrupt_message:
+    case ErrorCode::message_too_large:
+    case ErrorCode::record_list_too_large:
+    case ErrorCode::kafka_storage_error:
+    case ErrorCode::not_leader_or_follower:
+    case ErrorCode::unknown_topic_or_partition:
+      return false;
+    default:
+      return true;
+  }
 }
 
 void refuse(PartitionAnswer& answer, storage::Rejection rejection, std::int16_t version) {
@@ -46,6 +63,7 @@ struct Unreplicated {
   base::Offset next_offset;
   std::size_t topic = 0;  // where its answer is
   std::size_t index = 0;
+  std::optional<Partition::Parked> parked{};
 };
 
 // An acks=all answer on its way. Lives on the loop of its connection; wake() may come from any thread.
@@ -54,7 +72,7 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
   PendingProduce(base::Loop& loop, AnswerSlot slot, ProduceResponse response, std::vector<Unreplicated> waiting,
                  std::int32_t correlation_id, std::int16_t version)
       : loop_(loop),
-        timer_(loop.make_timer()),
+        wait_(loop),
         slot_(std::move(slot)),
         response_(std::move(response)),
         waiting_(std::move(waiting)),
@@ -62,7 +80,8 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
         version_(version) {}
 
   void start(std::chrono::milliseconds timeout) {
-    timer_->arm(timeout, [self = shared_from_this()] { self->give_up(); });
+    wait_.start(
+        timeout, [this] { return slot_.wanted(); }, [self = shared_from_this()] { self->give_up(); });
     look();
   }
 
@@ -74,24 +93,32 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
   void look() {
     posted_ = false;
     if (!slot_) return;
-    std::erase_if(waiting_, [this](const Unreplicated& one) {
-      auto verdict = one.partition->replicated(one.next_offset);
-      if (!verdict) {
-        one.partition->unpark(*this);
-        if (one.partition->park(one.next_offset, shared_from_this())) return false;
-        verdict = one.partition->replicated(one.next_offset);  // it happened in between
-        if (!verdict) verdict = ErrorCode::not_leader_or_follower;
-      }
-      settle(one, *verdict);
-      return true;
-    });
+    std::vector<Unreplicated> rest;
+    for (auto& one : waiting_) {
+      if (const auto verdict = verdict_on(one))
+        settle(one, *verdict);
+      else
+        rest.push_back(std::move(one));
+    }
+    waiting_ = std::move(rest);
     if (waiting_.empty()) send();
+  }
+
+  // Nothing: parked, to be woken.
+  std::optional<ErrorCode> verdict_on(Unreplicated& one) {
+    for (;;) {
+      if (const auto verdict = one.partition->replicated(one.next_offset)) return verdict;
+      if (one.parked) one.partition->unpark(*one.parked);
+      one.parked = one.partition->park(replication::Isolation::high_watermark, one.next_offset - 1, shared_from_this());
+      if (one.parked) return std::nullopt;
+      // It happened in between: the next look finds it.
+    }
   }
 
   void give_up() {
     if (!slot_) return;
     for (const auto& one : waiting_) {
-      one.partition->unpark(*this);
+      if (one.parked) one.partition->unpark(*one.parked);
       settle(one, ErrorCode::request_timed_out);
     }
     waiting_.clear();
@@ -103,12 +130,12 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
   }
 
   void send() {
-    timer_->cancel();
+    wait_.cancel();
     slot_.fill(protocol::encode_response(correlation_id_, version_, response_));
   }
 
   base::Loop& loop_;
-  std::unique_ptr<base::Timer> timer_;
+  ClientWait wait_;
   AnswerSlot slot_;
   ProduceResponse response_;
   std::vector<Unreplicated> waiting_;
@@ -145,7 +172,7 @@ struct Appending {
     if (!partition) return refuse(answer, ErrorCode::not_leader_or_follower, request.version());
     const auto acks = static_cast<Acks>(in.acks);
     const auto settings = partition->ready_to_append(acks);
-    if (!settings) return refuse(answer, settings.error().code, request.version());
+    if (!settings) return refuse_append(answer, settings.error().code, *partition);
 
     const std::string name = partition->name().text();
     auto admission = storage::admit({.records = mutable_records(in_partition.records),
@@ -154,10 +181,12 @@ struct Appending {
                                      .now = now,
                                      .partition = name},
                                     (*settings)->admission);
-    if (auto* rejection = std::get_if<storage::Rejection>(&admission))
+    if (auto* rejection = std::get_if<storage::Rejection>(&admission)) {
+      if (!rejection->of_request) tell_log_start(answer, rejection->error.code, *partition);
       return refuse(answer, std::move(*rejection), request.version());
+    }
     const auto appended = partition->append(std::get<storage::Admitted>(admission), acks);
-    if (!appended) return refuse(answer, appended.error().code, request.version());
+    if (!appended) return refuse_append(answer, appended.error().code, *partition);
 
     const auto& info = appended->info;
     answer.base_offset = info.base_offset;
@@ -168,7 +197,28 @@ struct Appending {
                          out.responses.back().partition_responses.size() - 1});
   }
 
+  static void tell_log_start(PartitionAnswer& answer, ErrorCode code, const Partition& partition) {
+    if (tells_log_start(code)) answer.log_start_offset = partition.log_start_offset();
+  }
+  void refuse_append(PartitionAnswer& answer, ErrorCode code, const Partition& partition) const {
+    tell_log_start(answer, code, partition);
+    refuse(answer, code, request.version());
+  }
+
+  // Nobody without a transactional id writes in a transaction. One such batch refuses the whole request.
+  bool wrongly_transactional() const {
+    if (in.transactional_id) return false;
+    for (const auto& topic : in.topic_data)
+      for (const auto& partition : topic.partition_data) {
+        protocol::EntryCursor cursor(partition.records.view);
+        const auto first = cursor.next();
+        if (first && first->is_batch() && first->batch().is_transactional()) return true;
+      }
+    return false;
+  }
+
   void append_all() {
+    const bool refused_whole = wrongly_transactional();
     out.responses.reserve(in.topic_data.size());
     for (const auto& topic : in.topic_data) {
       auto& topic_out = out.responses.emplace_back();
@@ -176,7 +226,12 @@ struct Appending {
       topic_out.partition_responses.reserve(topic.partition_data.size());
       for (const auto& partition : topic.partition_data) {
         auto& answer = topic_out.partition_responses.emplace_back();
-        append(topic.name, partition, answer);
+        if (refused_whole) {
+          answer.index = partition.index;
+          refuse(answer, ErrorCode::transactional_id_authorization_failed, request.version());
+        } else {
+          append(topic.name, partition, answer);
+        }
         any_failed |= answer.error_code != ErrorCode::none;
         if (request.version() >= kLeaderHintSince && wants_leader_hint(answer.error_code))
           add_leader_hint(metadata, topic.name, request.session.listener, answer.index, answer, out.node_endpoints);

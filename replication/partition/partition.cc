@@ -32,20 +32,26 @@ base::Status Partition::lead_or_follow(const PartitionState& state) {
     absl::MutexLock lock(&mutex_);
     if (role_ == Role::stopped) return fail(ErrorCode::unknown_topic_or_partition, "{} is being removed", name_);
     if (auto s = log_->health().check(); !s) return s;
+    const bool first_id = !state.topic_id.is_zero() && !log_->topic_id();
+    if (!state.topic_id.is_zero())
+      if (auto s = log_->set_topic_id(state.topic_id); !s) return s;
+    if (role_ != Role::none && state.leader_epoch == state_.leader_epoch && first_id) {
+      state_.topic_id = state.topic_id;
+      return {};
+    }
     if (role_ != Role::none && state.leader_epoch <= state_.leader_epoch)
       return fail(ErrorCode::stale_controller_epoch, "{} has leader epoch {}, told {}", name_, state_.leader_epoch,
                   state.leader_epoch);
-    if (!state.topic_id.is_zero())
-      if (auto s = log_->set_topic_id(state.topic_id); !s) return s;
-    state_ = state;
     const bool leads = state.leader == self_;
+    if (leads)
+      if (auto s = log_->begin_leader_epoch(state.leader_epoch); !s) return s;
+    state_ = state;
     role_ = leads ? Role::leader : Role::follower;
     if (leads) {
       epoch_start_ = log_->log_end_offset();
-      if (auto s = log_->begin_leader_epoch(state.leader_epoch); !s) return s;
       advance_high_watermark();
     }
-    woken = waiters_.take_all();  // whoever waited for the old role must look again
+    woken = take_all();  // whoever waited for the old role must look again
   }
   wake_all(woken);
   return {};
@@ -56,7 +62,7 @@ void Partition::stop() {
   {
     absl::MutexLock lock(&mutex_);
     role_ = Role::stopped;
-    woken = waiters_.take_all();
+    woken = take_all();
   }
   wake_all(woken);
 }
@@ -102,7 +108,8 @@ base::Result<AppendOutcome> Partition::append(storage::Admitted& admitted, Acks 
     auto appended = log_->append_as_leader({&admitted.batch, 1}, state_.leader_epoch);
     if (!appended) return appended.error();
     outcome.info = *appended;
-    woken = advance_high_watermark();
+    advance_high_watermark();
+    woken = take_reached();
     outcome.replicated = log_->high_watermark() >= appended->next_offset();
   }
   wake_all(woken);
@@ -123,12 +130,22 @@ std::int32_t Partition::needed_in_sync() const {
   return std::min(settings_->min_insync_replicas, static_cast<std::int32_t>(state_.replicas.size()));
 }
 
-WaiterList Partition::advance_high_watermark() {
+void Partition::advance_high_watermark() {
   // Alone in sync, everything appended is committed. Followers' positions join the minimum with replication.
   const bool alone = state_.isr.size() == 1 && state_.isr.front() == self_;
-  if (!alone || log_->high_watermark() == log_->log_end_offset()) return {};
-  log_->set_high_watermark(log_->log_end_offset());
-  return waiters_.empty() ? WaiterList{} : waiters_.take_reached(log_->high_watermark());
+  if (alone) log_->set_high_watermark(log_->log_end_offset());
+}
+
+WaiterList Partition::take_reached() {
+  auto woken = waiting_for_commit_.take_reached(log_->high_watermark());
+  for (auto& waiter : waiting_for_records_.take_reached(log_->log_end_offset())) woken.push_back(std::move(waiter));
+  return woken;
+}
+
+WaiterList Partition::take_all() {
+  auto woken = waiting_for_commit_.take_all();
+  for (auto& waiter : waiting_for_records_.take_all()) woken.push_back(std::move(waiter));
+  return woken;
 }
 
 Offset Partition::bound_of(Isolation isolation) const {
@@ -141,6 +158,11 @@ Offset Partition::bound_of(Isolation isolation) const {
       return log_->last_stable_offset();
   }
   return log_->high_watermark();
+}
+
+Offset Partition::segment_end_of(Offset offset) const {
+  const auto& segments = log_->segments();
+  return segments.upper_bound(segments.find(offset), log_->log_end_offset());
 }
 
 base::Result<ReadOutcome> Partition::read(const ReadRequest& request) {
@@ -170,7 +192,8 @@ base::Result<ReadOutcome> Partition::read(const ReadRequest& request) {
   out.slice = std::move(*slice);
   out.catching_up = log_->segment_base_of(request.from) != log_->segment_base_of(out.bound);
   if (request.isolation == Isolation::last_stable) {
-    auto aborted = log_->aborted_transactions(request.from, out.bound);
+    // A read ends with its segment, so nobody needs to hear of what was aborted behind that.
+    auto aborted = log_->aborted_transactions(request.from, std::min(out.bound, segment_end_of(request.from)));
     if (!aborted) return aborted.error();
     out.aborted = std::move(*aborted);
   }
@@ -232,9 +255,11 @@ base::Result<std::vector<Offset>> Partition::segment_offsets(base::Timestamp at,
   if (at == kEarliest) return std::vector<Offset>{log_->log_start_offset()};
   auto segments = log_->segment_times();
   if (!segments) return segments.error();
-  if (at == kLatest) out.push_back(log_->high_watermark());
+  const auto high_watermark = log_->high_watermark();
+  if (at == kLatest) out.push_back(high_watermark);
   for (const auto& segment : *segments)
-    if (at == kLatest || segment.modified <= at) out.push_back(std::max(segment.base, log_->log_start_offset()));
+    if (at == kLatest ? segment.base < high_watermark : segment.modified <= at)
+      out.push_back(std::max(segment.base, log_->log_start_offset()));
   out.erase(std::unique(out.begin(), out.end()), out.end());
   if (out.size() > static_cast<std::size_t>(limit)) out.resize(static_cast<std::size_t>(limit));
   return out;
@@ -246,16 +271,33 @@ base::Result<storage::EpochEnd> Partition::end_offset_for_epoch(base::LeaderEpoc
   return log_->end_offset_for_epoch(epoch);
 }
 
-bool Partition::park(Offset reach, std::shared_ptr<Waiter> waiter) {
+std::optional<Partition::Parked> Partition::park(Isolation isolation, Offset seen, std::shared_ptr<Waiter> waiter) {
   absl::MutexLock lock(&mutex_);
-  if (role_ != Role::leader || log_->high_watermark() >= reach) return false;
-  waiters_.add(reach, std::move(waiter));
-  return true;
+  if (role_ != Role::leader || bound_of(isolation) > seen) return std::nullopt;
+  if (isolation == Isolation::log_end) return Parked{true, waiting_for_records_.add(seen + 1, std::move(waiter))};
+  // Below an open transaction the high watermark has passed `seen` long ago. What ends the transaction moves it again.
+  const auto reach = std::max(seen, log_->high_watermark()) + 1;
+  return Parked{false, waiting_for_commit_.add(reach, std::move(waiter))};
 }
 
-void Partition::unpark(const Waiter& waiter) {
+void Partition::unpark(const Parked& parked) {
   absl::MutexLock lock(&mutex_);
-  waiters_.remove(waiter);
+  (parked.at_log_end ? waiting_for_records_ : waiting_for_commit_).remove(parked.place);
+}
+
+std::size_t Partition::waiting() const {
+  absl::MutexLock lock(&mutex_);
+  return waiting_for_commit_.size() + waiting_for_records_.size();
+}
+
+std::size_t Partition::remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence) {
+  absl::MutexLock lock(&mutex_);
+  return log_ ? log_->remove_expired_producers(now, silence) : 0;
+}
+
+Offset Partition::log_start_offset() const {
+  absl::MutexLock lock(&mutex_);
+  return log_ ? log_->log_start_offset() : base::kNoOffset;
 }
 
 base::LeaderEpoch Partition::leader_epoch() const {

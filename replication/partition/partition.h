@@ -34,11 +34,11 @@ enum class Isolation {
 enum class Acks : std::int16_t { none = 0, leader = 1, all = -1 };
 
 struct ReadRequest {
-  base::Offset from;
+  base::Offset from{};
   base::LeaderEpoch current_leader_epoch = base::kNoLeaderEpoch;  // -1: not checked
   base::LeaderEpoch last_fetched_epoch = base::kNoLeaderEpoch;    // -1: not checked
   Isolation isolation = Isolation::high_watermark;
-  storage::ReadLimits limits;
+  storage::ReadLimits limits{};
 };
 
 struct ReadOutcome {
@@ -59,7 +59,7 @@ struct AppendOutcome {
 };
 
 struct TimestampQuery {
-  base::Timestamp at;
+  base::Timestamp at{};
   base::LeaderEpoch current_leader_epoch = base::kNoLeaderEpoch;
   Isolation isolation = Isolation::high_watermark;
 };
@@ -78,7 +78,8 @@ class Partition {
   std::shared_ptr<const PartitionSettings> settings() const ABSL_LOCKS_EXCLUDED(mutex_);
   void change_settings(PartitionSettings settings) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // What the controller decided. `stale_controller_epoch` when this leader epoch is known already.
+  // What the controller decided. `stale_controller_epoch` when this leader epoch is known already, unless the news is a
+  // first topic id.
   base::Status lead_or_follow(const PartitionState& state) ABSL_LOCKS_EXCLUDED(mutex_);
   // The replica goes: nothing may be read or written any more, everybody waiting is woken.
   void stop() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -102,19 +103,25 @@ class Partition {
   base::Result<storage::EpochEnd> end_offset_for_epoch(base::LeaderEpoch epoch, base::LeaderEpoch current_leader_epoch)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // False, and not parked, when the high watermark is there already or the replica is stopped.
-  bool park(base::Offset reach, std::shared_ptr<Waiter> waiter) ABSL_LOCKS_EXCLUDED(mutex_);
-  void unpark(const Waiter& waiter) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Where a waiter stands, to be handed back when it stops waiting for another reason.
+  struct Parked {
+    bool at_log_end = false;  // in which of the two lists
+    Waiters::Place place;
+  };
+  // Waits until readers of this isolation may see more than up to `seen`. Nothing, and not parked, when they may
+  // already or when the replica is no leader.
+  std::optional<Parked> park(Isolation isolation, base::Offset seen, std::shared_ptr<Waiter> waiter)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void unpark(const Parked& parked) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::size_t waiting() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // For the periodic work of storage: flush, checkpoints, expiry. `with` must not wait for other locks.
-  template <class F>
-  auto with_log(F&& with) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    return with(*log_);
-  }
+  // Forgets producers that have said nothing for so long. How many; none once the log is released.
+  std::size_t remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes the log out for closing or deletion; the partition must be stopped.
   std::unique_ptr<storage::Log> release_log() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  base::Offset log_start_offset() const ABSL_LOCKS_EXCLUDED(mutex_);  // -1 once the log is released
   base::LeaderEpoch leader_epoch() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool is_leader() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -126,8 +133,12 @@ class Partition {
   std::int32_t in_sync_count() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::int32_t needed_in_sync() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Offset bound_of(Isolation isolation) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The high watermark follows the slowest in-sync replica. Returns who is to be woken.
-  WaiterList advance_high_watermark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The high watermark follows the slowest in-sync replica.
+  void advance_high_watermark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  WaiterList take_reached() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  WaiterList take_all() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Where the segment that holds `offset` ends at the latest.
+  base::Offset segment_end_of(base::Offset offset) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Result<OffsetAnswer> known(base::Offset offset, base::Timestamp timestamp) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -139,8 +150,9 @@ class Partition {
   std::shared_ptr<const PartitionSettings> settings_ ABSL_GUARDED_BY(mutex_);
   Role role_ ABSL_GUARDED_BY(mutex_) = Role::none;
   PartitionState state_ ABSL_GUARDED_BY(mutex_);
-  base::Offset epoch_start_ ABSL_GUARDED_BY(mutex_);  // where the current leader epoch began
-  Waiters waiters_ ABSL_GUARDED_BY(mutex_);
+  base::Offset epoch_start_ ABSL_GUARDED_BY(mutex_);     // where the current leader epoch began
+  Waiters waiting_for_commit_ ABSL_GUARDED_BY(mutex_);   // of the high watermark
+  Waiters waiting_for_records_ ABSL_GUARDED_BY(mutex_);  // of the log end
 };
 
 }  // namespace replication

@@ -17,8 +17,13 @@ bool Replicas::is_stale(std::int32_t controller_epoch) {
 }
 
 AnnouncementReply Replicas::lead_or_follow(const LeaderAndIsr& request) {
-  if (is_stale(request.from.controller_epoch)) return {.code = ErrorCode::stale_controller_epoch};
   AnnouncementReply reply;
+  if (is_stale(request.from.controller_epoch)) {
+    reply.code = ErrorCode::stale_controller_epoch;
+    for (const auto& state : request.partitions)
+      reply.partitions.push_back({{state.topic, state.partition}, ErrorCode::stale_controller_epoch});
+    return reply;
+  }
   for (const auto& state : request.partitions) {
     const base::TopicPartition name{state.topic, state.partition};
     auto status = [&]() -> base::Status {
@@ -45,6 +50,8 @@ base::Result<std::shared_ptr<Partition>> Replicas::find_or_make(const PartitionS
   const auto settings = PartitionSettings::of(*settings_.snapshot()->topic(state.topic));
 
   auto log = logs_.take(name);
+  if (!log && !state.is_new && logs_.has_offline_directory())
+    return base::fail(ErrorCode::kafka_storage_error, "{} is not on the directories that are left", name);
   if (!log) {
     const auto id = state.topic_id.is_zero() ? std::nullopt : std::optional(state.topic_id);
     auto created = logs_.create(name, id, settings.log);
@@ -56,6 +63,8 @@ base::Result<std::shared_ptr<Partition>> Replicas::find_or_make(const PartitionS
   }
   auto partition = std::make_shared<Partition>(self_, std::move(log), settings);
   table_.put(partition);
+  // Once more: a change between the look above and the table went past it.
+  partition->change_settings(PartitionSettings::of(*settings_.snapshot()->topic(state.topic)));
   return partition;
 }
 
@@ -63,6 +72,11 @@ AnnouncementReply Replicas::stop(const StopReplica& request) {
   if (is_stale(request.from.controller_epoch)) return {.code = ErrorCode::stale_controller_epoch};
   AnnouncementReply reply;
   for (const auto& stopped : request.partitions) {
+    const auto known = table_.find(stopped.partition.topic, stopped.partition.partition);
+    if (known && stopped.leader_epoch.raw >= 0 && stopped.leader_epoch < known->leader_epoch()) {
+      reply.partitions.push_back({stopped.partition, ErrorCode::fenced_leader_epoch});
+      continue;
+    }
     if (!stopped.remove) continue;  // a leader goes on serving; followers would stop fetching
     auto log = [&]() -> std::unique_ptr<storage::Log> {
       if (auto partition = table_.remove(stopped.partition)) {
@@ -91,11 +105,18 @@ void Replicas::settings_changed(const config::SettingsChange& change, const conf
   }
 }
 
+void Replicas::remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence) {
+  std::size_t removed = 0;
+  for (const auto& partition : table_.all()) removed += partition->remove_expired_producers(now, silence);
+  if (removed > 0) log_.debug("Forgot {} producers that were silent for {}ms", removed, silence.count());
+}
+
 void Replicas::stop_all() {
   for (const auto& partition : table_.all()) partition->stop();
 }
 
 std::vector<std::unique_ptr<storage::Log>> Replicas::release_all() {
+  stop_all();
   std::vector<std::unique_ptr<storage::Log>> logs;
   for (const auto& partition : table_.all()) {
     partition->stop();  // those made since stop_all()

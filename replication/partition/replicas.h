@@ -33,7 +33,11 @@ class Replicas {
   // Settings changed: told to the partitions they concern. Any thread.
   void settings_changed(const config::SettingsChange& change, const config::Snapshot& now);
 
-  // Orderly stop, two steps: nobody gets in any more, everybody waiting is told; then the logs are handed back.
+  // Periodic work: forgets producers that have said nothing for so long. Any thread.
+  void remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence);
+
+  // Orderly stop, two steps: nobody gets in any more, everybody waiting is told; then the logs are handed back, also of
+  // replicas made in between.
   void stop_all();
   std::vector<std::unique_ptr<storage::Log>> release_all();
 

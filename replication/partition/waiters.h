@@ -1,10 +1,12 @@
-// Who waits for a partition to get further: long polls and acks=all produces. Waiting costs an entry in this list, no
-// thread and no coroutine.
+// Who waits for a partition to get further: long polls and acks=all produces. Waiting costs an entry here, no thread
+// and no coroutine; a thousand consumers may wait on one partition, so nothing but waking them all looks at each.
 //
 // Guarded by the partition's lock. What is taken out is woken by the caller after it has let go of that lock.
 #pragma once
 
-#include <algorithm>
+#include <absl/container/btree_map.h>
+
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -23,35 +25,33 @@ using WaiterList = std::vector<std::shared_ptr<Waiter>>;
 
 class Waiters {
  public:
-  // Woken once, when `reach` <= the high watermark, or whenever the partition changes its role or goes away.
-  void add(base::Offset reach, std::shared_ptr<Waiter> waiter) { entries_.push_back({reach, std::move(waiter)}); }
-  void remove(const Waiter& waiter) {
-    std::erase_if(entries_, [&](const Entry& e) { return e.waiter.get() == &waiter; });
-  }
+  // Where a waiter stands; never used twice, so that giving back one that is gone does no harm.
+  using Place = std::pair<base::Offset, std::uint64_t>;
 
-  WaiterList take_reached(base::Offset high_watermark) {
-    return take([&](const Entry& e) { return e.reach <= high_watermark; });
+  // Woken once, when the offset waited for has been reached, or whenever the partition changes its role or goes away.
+  Place add(base::Offset reach, std::shared_ptr<Waiter> waiter) {
+    const Place place{reach, next_++};
+    waiting_.emplace(place, std::move(waiter));
+    return place;
   }
-  WaiterList take_all() {
-    return take([](const Entry&) { return true; });
-  }
-  bool empty() const { return entries_.empty(); }
+  void remove(const Place& place) { waiting_.erase(place); }
+
+  WaiterList take_reached(base::Offset offset) { return take(waiting_.lower_bound(Place{offset + 1, 0})); }
+  WaiterList take_all() { return take(waiting_.end()); }
+  std::size_t size() const { return waiting_.size(); }
 
  private:
-  struct Entry {
-    base::Offset reach;
-    std::shared_ptr<Waiter> waiter;
-  };
-  template <class Which>
-  WaiterList take(Which which) {
+  using Map = absl::btree_map<Place, std::shared_ptr<Waiter>>;  // by the offset waited for, then by age
+
+  WaiterList take(Map::iterator end) {
     WaiterList out;
-    auto rest = std::partition(entries_.begin(), entries_.end(), [&](const Entry& e) { return !which(e); });
-    for (auto at = rest; at != entries_.end(); ++at) out.push_back(std::move(at->waiter));
-    entries_.erase(rest, entries_.end());
+    for (auto at = waiting_.begin(); at != end; ++at) out.push_back(std::move(at->second));
+    waiting_.erase(waiting_.begin(), end);
     return out;
   }
 
-  std::vector<Entry> entries_;
+  Map waiting_;
+  std::uint64_t next_ = 0;
 };
 
 inline void wake_all(const WaiterList& waiters) {

@@ -43,7 +43,11 @@ struct LogSet::Opening {
 
 LogSet::LogSet(LogServices services, LogDirs& dirs, LogSetOptions options,
                std::function<LogSettings(const std::string& topic)> settings_of)
-    : services_(std::move(services)), dirs_(dirs), options_(options), settings_of_(std::move(settings_of)) {}
+    : services_(std::move(services)), dirs_(dirs), options_(options), settings_of_(std::move(settings_of)) {
+  run_every(options_.recovery_point_interval, [this] { checkpoint_recovery_points(); });
+  run_every(options_.log_start_interval, [this] { checkpoint_log_starts(); });
+  run_every(options_.high_watermark_interval, [this] { checkpoint_high_watermarks(); });
+}
 
 LogSet::~LogSet() { stop(); }
 
@@ -298,15 +302,16 @@ void LogSet::checkpoint_recovery_points() { write_checkpoint(kRecoveryPointCheck
 void LogSet::checkpoint_log_starts() { write_checkpoint(kLogStartCheckpoint, log_start_of); }
 void LogSet::checkpoint_high_watermarks() { write_checkpoint(kHighWatermarkCheckpoint, high_watermark_of); }
 
+void LogSet::run_every(std::chrono::milliseconds every, std::function<void()> work) {
+  absl::MutexLock lock(&mutex_);
+  jobs_.push_back({every, std::move(work), {}});
+}
+
 base::Instant LogSet::run_due_jobs() {
   const auto now = services_.clock.now();
-  std::vector<void (LogSet::*)()> due;
+  std::vector<std::function<void()>> due;
   {
     absl::MutexLock lock(&mutex_);
-    if (jobs_.empty())
-      jobs_ = {{options_.recovery_point_interval, &LogSet::checkpoint_recovery_points, {}},
-               {options_.log_start_interval, &LogSet::checkpoint_log_starts, {}},
-               {options_.high_watermark_interval, &LogSet::checkpoint_high_watermarks, {}}};
     for (auto& job : jobs_) {
       if (job.due == base::Instant{}) job.due = now + job.every;  // not at once: nothing has changed since the start
       if (job.due > now) continue;
@@ -314,7 +319,7 @@ base::Instant LogSet::run_due_jobs() {
       job.due = now + job.every;
     }
   }
-  for (const auto run : due) (this->*run)();
+  for (const auto& run : due) run();
   run_removals(now);
 
   absl::MutexLock lock(&mutex_);

@@ -44,6 +44,8 @@ class LogSet {
 
   // Fails for what must stop the start: a directory that is no partition's, a partition found twice, no directory left.
   Status load() ABSL_LOCKS_EXCLUDED(mutex_);
+  // More periodic work, for logs that others hold. Before start(); not run before `every` has passed once.
+  void run_every(std::chrono::milliseconds every, std::function<void()> work) ABSL_LOCKS_EXCLUDED(mutex_);
   void start() ABSL_LOCKS_EXCLUDED(mutex_);
   void stop() ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes back what was taken; nobody may use a log any more. Waits for the disk, with several threads per directory.
@@ -52,6 +54,8 @@ class LogSet {
   std::vector<TopicPartition> partitions() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Where it lies, once it exists; null when it does not.
   std::shared_ptr<DirectoryHealth> directory_of(const TopicPartition& partition) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // True when a log we do not know may lie where we cannot look.
+  bool has_offline_directory() const { return dirs_.online().size() < dirs_.all().size(); }
   // Null when there is no such log, or it was taken.
   std::unique_ptr<Log> take(const TopicPartition& partition) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -88,7 +92,7 @@ class LogSet {
   };
   struct Job {
     std::chrono::milliseconds every;
-    void (LogSet::*run)();
+    std::function<void()> run;
     base::Instant due;
   };
 

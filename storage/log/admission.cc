@@ -27,7 +27,10 @@ constexpr std::int16_t kFirstVersionOfZstd = 7;
 
 template <class... Args>
 Rejection reject(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
-  return {.error = base::fail(code, format, std::forward<Args>(args)...), .message = {}, .record_errors = {}};
+  return {.error = base::fail(code, format, std::forward<Args>(args)...),
+          .message = {},
+          .record_errors = {},
+          .of_request = false};
 }
 
 // What an unreadable payload is called: Kafka names structure INVALID_RECORD, while whatever its decompressors throw
@@ -36,7 +39,8 @@ Rejection unreadable(const base::Error& error) {
   const bool structural = error.code == ErrorCode::invalid_record || error.code == ErrorCode::message_too_large;
   return {.error = {structural ? error.code : ErrorCode::unknown_server_error, error.detail},
           .message = {},
-          .record_errors = {}};
+          .record_errors = {},
+          .of_request = false};
 }
 
 // The entry headers alone: which entries there are, and whether such a request may bring them.
@@ -141,7 +145,8 @@ class RecordChecks {
     return Rejection{.error = {code_, fmt::format("{} of {} records in {} refused, the first: {}", refused_, count_,
                                                   payload_.partition, errors_.front().message)},
                      .message = std::move(text),
-                     .record_errors = std::move(errors_)};
+                     .record_errors = std::move(errors_),
+                     .of_request = false};
   }
   Timestamp max_timestamp() const { return max_timestamp_; }
   std::int32_t count() const { return count_; }
@@ -388,7 +393,10 @@ AdmissionRules admission_rules(const config::TopicSettings& topic) {
 
 Admission admit(const ProducePayload& payload, const AdmissionRules& rules) {
   auto shape = look_at_shape(payload);
-  if (auto* refused = std::get_if<Rejection>(&shape)) return std::move(*refused);
+  if (auto* refused = std::get_if<Rejection>(&shape)) {
+    refused->of_request = payload.version >= kFirstVersionOfBatches;
+    return std::move(*refused);
+  }
   const auto& seen = std::get<Shape>(shape);
   return seen.magic == 2 ? admit_batch(payload, rules) : admit_messages(payload, seen, rules);
 }

@@ -83,6 +83,7 @@ struct Rejection {
   base::Error error;                   // the detail is for the operator
   std::optional<std::string> message;  // what Kafka tells the client (Produce v8+), often nothing
   std::vector<RecordError> record_errors;
+  bool of_request = false;  // Produce v3+: refused for its shape, before the partition was looked at
 };
 
 using Admission = std::variant<Admitted, Rejection>;

@@ -1,0 +1,305 @@
+#include "broker/handlers/fetch.h"
+
+#include <catch2/catch.hpp>
+
+#include "protocol/messages/fetch.h"
+#include "tests/support/broker/handler_bench.h"
+
+using namespace broker;
+using namespace broker::test;
+using namespace test_support;
+using base::ErrorCode;
+using base::Offset;
+using protocol::FetchRequest;
+using protocol::FetchResponse;
+
+namespace {
+
+constexpr std::int16_t kLatest = 17;
+
+struct Bench : HandlerBench {
+  using HandlerBench::HandlerBench;
+  FetchSessionCache sessions{10, clock, random};
+  FetchServices services{
+      .metadata = metadata, .partitions = table, .sessions = sessions, .pool = pool, .max_answer_bytes = 1 << 20};
+  FetchHandler handler{services};
+};
+
+struct From {
+  std::int32_t partition = 0;
+  std::int64_t offset = 0;
+  std::int32_t max_bytes = 1 << 20;
+  std::string topic = "orders";
+};
+
+FetchRequest fetch(const std::vector<From>& partitions, int max_wait_ms = 0, int min_bytes = 1) {
+  FetchRequest out;
+  out.max_wait_ms = max_wait_ms;
+  out.min_bytes = min_bytes;
+  for (const auto& from : partitions) {
+    auto& topic = out.topics.emplace_back();
+    topic.topic = from.topic;
+    auto& one = topic.partitions.emplace_back();
+    one.partition = from.partition;
+    one.fetch_offset = Offset{from.offset};
+    one.partition_max_bytes = from.max_bytes;
+  }
+  return out;
+}
+
+FetchResponse::Topic::Partition only(const FetchResponse& response) {
+  REQUIRE(response.responses.size() == 1);
+  REQUIRE(response.responses[0].partitions.size() == 1);
+  return response.responses[0].partitions[0];
+}
+
+constexpr int kForEver = 2'000'000'000;
+
+}  // namespace
+
+TEST_CASE("a fetch hands out the bytes of the log") {
+  Bench bench;
+  auto partition = bench.announce({});
+  REQUIRE(append(*partition, {{"a", "b"}}).ok());
+  for (const std::int16_t version : {4, 7, 12}) {
+    const auto answer = only(bench.ask<FetchResponse>(bench.handler, fetch({{}}), version));
+    CHECK(answer.error_code == ErrorCode::none);
+    CHECK(answer.high_watermark == Offset{2});
+    CHECK(answer.last_stable_offset == Offset{2});
+    auto bytes = batch_of({{"a", "b"}});
+    CHECK(answer.records.view.size() == bytes.size());
+  }
+}
+
+TEST_CASE("what cannot be served is refused in the client's words") {
+  Bench bench;
+  bench.announce({});
+  bench.tell_metadata({.topic = "elsewhere", .leader = kOther, .replicas = {kOther}});
+  const auto code = [&](const From& from, std::int16_t version = 12) {
+    const auto answer = only(bench.ask<FetchResponse>(bench.handler, fetch({from}), version));
+    if (answer.error_code != ErrorCode::none) {
+      CHECK(answer.high_watermark == base::kNoOffset);
+      CHECK(answer.last_stable_offset == base::kNoOffset);
+      CHECK(answer.log_start_offset == base::kNoOffset);
+      CHECK_FALSE(answer.records.is_null);
+      CHECK(answer.records.view.empty());
+      CHECK_FALSE(answer.aborted_transactions);
+    }
+    return answer.error_code;
+  };
+  CHECK(code({}) == ErrorCode::none);
+  CHECK(code({.offset = 1}) == ErrorCode::offset_out_of_range);
+  CHECK(code({.partition = 1}) == ErrorCode::unknown_topic_or_partition);
+  CHECK(code({.topic = "nothing"}) == ErrorCode::unknown_topic_or_partition);
+  CHECK(code({.topic = "elsewhere"}) == ErrorCode::not_leader_or_follower);
+  bench.dirs->all().front()->retire(base::fail(ErrorCode::kafka_storage_error, "the disk is gone"));
+  CHECK(code({}, 6) == ErrorCode::kafka_storage_error);
+  CHECK(code({}, 5) == ErrorCode::not_leader_or_follower);
+}
+
+TEST_CASE("an isolation level nobody defined is an error at the top and below it") {
+  Bench bench;
+  bench.announce({});
+  auto wanted = fetch({{}});
+  wanted.isolation_level = 2;
+  const auto answer = bench.ask<FetchResponse>(bench.handler, wanted, 11);
+  CHECK(answer.error_code == ErrorCode::unknown_server_error);
+  CHECK(only(answer).error_code == ErrorCode::unknown_server_error);
+}
+
+TEST_CASE("from version 13 on topics are known by their ids") {
+  Bench bench;
+  const base::Uuid id{{7}};
+  auto partition = bench.announce({.topic_id = id});
+  REQUIRE(append(*partition, {{"a"}}).ok());
+  auto wanted = fetch({{}});
+  wanted.topics[0].topic_id = id;
+  const auto answer = bench.ask<FetchResponse>(bench.handler, wanted, kLatest);
+  CHECK(answer.responses[0].topic_id == id);
+  CHECK(only(answer).records.view.size() > 0);
+  wanted.topics[0].topic_id = base::Uuid{{8}};
+  CHECK(only(bench.ask<FetchResponse>(bench.handler, wanted, kLatest)).error_code == ErrorCode::unknown_topic_id);
+}
+
+TEST_CASE("whoever asks the wrong broker is told the right one from version 16 on") {
+  Bench bench;
+  const base::Uuid id{{7}};
+  bench.brokers.push_back(HandlerBench::broker(kOther));
+  bench.tell_metadata({.leader_epoch = base::LeaderEpoch{3}, .leader = kOther, .replicas = {kOther}, .topic_id = id});
+  auto wanted = fetch({{}});
+  wanted.topics[0].topic_id = id;
+  const auto answer = bench.ask<FetchResponse>(bench.handler, wanted, kLatest);
+  REQUIRE(only(answer).current_leader);
+  CHECK(only(answer).current_leader->leader_id == kOther);
+  CHECK(only(answer).current_leader->leader_epoch == base::LeaderEpoch{3});
+  REQUIRE(answer.node_endpoints);
+  CHECK(answer.node_endpoints->at(0).host == "host2");
+  CHECK_FALSE(only(bench.ask<FetchResponse>(bench.handler, wanted, 15)).current_leader);
+}
+
+TEST_CASE("the first partition with data gives a whole batch, the rest stays within the limits") {
+  Bench bench;
+  for (int p = 0; p < 3; ++p) REQUIRE(append(*bench.announce({.partition = p}), {{std::string(500, 'x')}}).ok());
+  const auto whole = batch_of({{std::string(500, 'x')}}).size();
+  auto wanted = fetch({{.partition = 0, .max_bytes = 1}, {.partition = 1, .max_bytes = 1}, {.partition = 2}});
+  wanted.max_bytes = static_cast<std::int32_t>(whole) + 100;
+  const auto answer = bench.ask<FetchResponse>(bench.handler, wanted, 11);
+  REQUIRE(answer.responses.size() == 1);
+  const auto& partitions = answer.responses[0].partitions;
+  REQUIRE(partitions.size() == 3);
+  CHECK(partitions[0].records.view.size() == whole);
+  CHECK(partitions[1].records.view.size() == 1);
+  CHECK(partitions[2].records.view.size() == 99);
+}
+
+TEST_CASE("old clients get magic 0 or 1, or are refused where conversion is off") {
+  Bench bench;
+  auto partition = bench.announce({});
+  REQUIRE(append(*partition, {{"a"}}).ok());
+  const auto magic = [&](std::int16_t version) {
+    const auto answer = only(bench.ask<FetchResponse>(bench.handler, fetch({{}}), version));
+    REQUIRE(answer.error_code == ErrorCode::none);
+    return std::to_integer<int>(answer.records.view[16]);
+  };
+  CHECK(magic(0) == 0);
+  CHECK(magic(1) == 0);
+  CHECK(magic(2) == 1);
+  CHECK(magic(3) == 1);
+  CHECK(magic(4) == 2);
+  bench.settings.set_topic_overrides("orders", {{"message.downconversion.enable", "false"}});
+  const auto code = [&](std::int16_t version, std::int64_t offset) {
+    return only(bench.ask<FetchResponse>(bench.handler, fetch({{.offset = offset}}), version)).error_code;
+  };
+  CHECK(code(3, 0) == ErrorCode::unsupported_version);
+  CHECK(code(3, 1) == ErrorCode::none);  // nothing there to convert
+  CHECK(code(4, 0) == ErrorCode::none);
+}
+
+TEST_CASE("a zstd topic is for clients that know zstd") {
+  Bench bench;
+  bench.overrides["orders"] = {{"compression.type", "zstd"}};
+  bench.announce({});
+  CHECK(only(bench.ask<FetchResponse>(bench.handler, fetch({{}}), 9)).error_code ==
+        ErrorCode::unsupported_compression_type);
+  CHECK(only(bench.ask<FetchResponse>(bench.handler, fetch({{}}), 10)).error_code == ErrorCode::none);
+}
+
+TEST_CASE("a fetch with nothing to tell waits until there is enough, or its time is up") {
+  Bench bench;
+  auto partition = bench.announce({});
+  auto waiting = bench.send(bench.handler, fetch({{}}, kForEver), 11);
+  CHECK(partition->waiting() == 1);
+  CHECK_FALSE(waiting->is_there());
+  REQUIRE(append(*partition, {{"a"}}).ok());
+  CHECK(only(bench.decode<FetchResponse>(waiting->get(), 11)).records.view.size() > 0);
+  CHECK(partition->waiting() == 0);
+
+  auto greedy = bench.send(bench.handler, fetch({{.offset = 1}}, kForEver, 150), 11);
+  REQUIRE(append(*partition, {{"b"}}).ok());
+  REQUIRE(soon([&] { return partition->waiting() == 1; }));
+  CHECK_FALSE(greedy->is_there());
+  REQUIRE(append(*partition, {{std::string(100, 'c')}}).ok());
+  CHECK(only(bench.decode<FetchResponse>(greedy->get(), 11)).records.view.size() > 150);
+
+  auto hurried = bench.send(bench.handler, fetch({{.offset = 3}}, 5), 11);
+  CHECK(only(bench.decode<FetchResponse>(hurried->get(), 11)).error_code == ErrorCode::none);
+  CHECK(partition->waiting() == 0);
+}
+
+TEST_CASE("an error is answered at once, whatever the others wait for") {
+  Bench bench;
+  auto partition = bench.announce({});
+  const auto answer = bench.ask<FetchResponse>(bench.handler, fetch({{}, {.partition = 9}}, kForEver), 11);
+  CHECK(answer.responses[0].partitions[1].error_code == ErrorCode::unknown_topic_or_partition);
+  CHECK(partition->waiting() == 0);
+}
+
+TEST_CASE("a reader of committed data behind an open transaction waits without turning in circles") {
+  Bench bench;
+  auto partition = bench.announce({});
+  REQUIRE(append(*partition, {.values = {"open"},
+                              .spec = {.producer_id = base::ProducerId{9},
+                                       .producer_epoch = base::ProducerEpoch{0},
+                                       .base_sequence = 0,
+                                       .transactional = true}})
+              .ok());
+  auto wanted = fetch({{}}, kForEver);
+  wanted.isolation_level = 1;
+  auto waiting = bench.send(bench.handler, wanted, 11);
+  for (int i = 0; i < 20; ++i) bench.run_on_loop([] {});
+  CHECK(partition->waiting() == 1);
+  CHECK_FALSE(waiting->is_there());
+  partition->stop();
+  const auto answer = only(bench.decode<FetchResponse>(waiting->get(), 11));
+  CHECK(answer.error_code == ErrorCode::not_leader_or_follower);
+}
+
+TEST_CASE("a deleted partition answers whoever waited for it, and keeps nobody") {
+  Bench bench;
+  auto partition = bench.announce({});
+  auto other = bench.announce({.partition = 1});
+  auto waiting = bench.send(bench.handler, fetch({{}, {.partition = 1}}, kForEver), 11);
+  CHECK(other->waiting() == 1);
+  bench.stop_replica({.partition = {"orders", 0}, .remove = true});
+  const auto answer = bench.decode<FetchResponse>(waiting->get(), 11);
+  CHECK(answer.responses[0].partitions[0].error_code == ErrorCode::not_leader_or_follower);
+  CHECK(answer.responses[0].partitions[1].error_code == ErrorCode::none);
+  CHECK(other->waiting() == 0);
+}
+
+TEST_CASE("a fetch whose client is gone is dropped when it is woken") {
+  Bench bench;
+  auto partition = bench.announce({});
+  auto waiting = bench.send(bench.handler, fetch({{}}, kForEver, 1 << 20), 11);
+  waiting->gone = true;
+  REQUIRE(append(*partition, {{"a"}}).ok());  // far too little for it
+  (void)waiting->get();
+  CHECK(partition->waiting() == 0);
+}
+
+TEST_CASE("a thousand waiting consumers are all served by one append") {
+  Bench bench;
+  auto partition = bench.announce({});
+  std::vector<std::shared_ptr<Awaited>> waiting;
+  for (int i = 0; i < 1000; ++i) waiting.push_back(bench.send(bench.handler, fetch({{}}, kForEver), 11));
+  CHECK(partition->waiting() == 1000);
+  REQUIRE(append(*partition, {{"a"}}).ok());
+  for (auto& one : waiting) CHECK(one->get().kind == Answer::Kind::frame);
+  CHECK(partition->waiting() == 0);
+}
+
+TEST_CASE("a session tells only what is new, and wakes for it") {
+  Bench bench;
+  auto first = bench.announce({});
+  bench.announce({.partition = 1});
+  auto open = fetch({{}, {.partition = 1}});
+  open.session_epoch = 0;
+  const auto opened = bench.ask<FetchResponse>(bench.handler, open, 11);
+  CHECK(opened.session_id != 0);
+  CHECK(opened.responses[0].partitions.size() == 2);
+  auto next = fetch({}, kForEver);
+  next.session_id = opened.session_id;
+  next.session_epoch = 1;
+  auto waiting = bench.send(bench.handler, next, 11);
+  CHECK_FALSE(waiting->is_there());
+  REQUIRE(append(*first, {{"a"}}).ok());
+  const auto news = bench.decode<FetchResponse>(waiting->get(), 11);
+  CHECK(news.session_id == opened.session_id);
+  CHECK(only(news).partition_index == 0);
+  const auto stale = bench.ask<FetchResponse>(bench.handler, next, 11);
+  CHECK(stale.error_code == ErrorCode::invalid_fetch_session_epoch);
+  CHECK(stale.session_id == 0);
+  CHECK(stale.responses.empty());
+}
+
+TEST_CASE("a body that is no fetch closes the connection") {
+  Bench bench;
+  std::vector<std::byte> nonsense(40, std::byte{0xff});
+  auto awaited = std::make_shared<Awaited>();
+  bench.run_on_loop([&] {
+    Frame frame{std::span<std::byte>(nonsense)};
+    Request request({1, 11, 7, "c"}, bench.session, base::Instant{}, frame, 0, bench.budget);
+    bench.handler(request, AnswerSlot(awaited, 0));
+  });
+  CHECK(awaited->get().kind == Answer::Kind::close);
+}
