@@ -98,14 +98,14 @@ DescribeConfigsHandler::Shown DescribeConfigsHandler::describe_topic(const Resou
 DescribeConfigsHandler::Shown DescribeConfigsHandler::describe_broker(const Resource& resource,
                                                                       const config::Snapshot& settings) const {
   if (resource.resource_name.empty()) return shown(config::describe_cluster_defaults(settings));
-  if (auto s = check_self(resource.resource_name); !s) return s.error();
+  if (auto s = check_self(resource.resource_name, " or empty string,"); !s) return s.error();
   return shown(config::describe_broker(settings));
 }
 
 // One level governs all our log lines, so there is one logger to show.
 DescribeConfigsHandler::Shown DescribeConfigsHandler::describe_loggers(const Resource& resource) const {
   if (resource.resource_name.empty()) return fail(ErrorCode::invalid_request, "Broker id must not be empty");
-  if (auto s = check_self(resource.resource_name); !s) return s.error();
+  if (auto s = check_self(resource.resource_name, ""); !s) return s.error();
   Config root;
   root.name = "root";
   root.value = std::string(base::log_level_name(base::log_level()));
@@ -113,12 +113,12 @@ DescribeConfigsHandler::Shown DescribeConfigsHandler::describe_loggers(const Res
   return std::vector<Config>{std::move(root)};
 }
 
-base::Status DescribeConfigsHandler::check_self(std::string_view name) const {
+base::Status DescribeConfigsHandler::check_self(std::string_view name, std::string_view alternative) const {
   std::int32_t id = 0;
   if (!absl::SimpleAtoi(absl::string_view(name.data(), name.size()), &id))
     return fail(ErrorCode::invalid_request, "Broker id must be an integer, but it is: {}", name);
   if (id != self_.raw)
-    return fail(ErrorCode::invalid_request, "Unexpected broker id, expected {} or empty string, but received {}", self_,
+    return fail(ErrorCode::invalid_request, "Unexpected broker id, expected {}{} but received {}", self_, alternative,
                 name);
   return {};
 }
