@@ -3,7 +3,6 @@
 
 #include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
-#include <absl/time/clock.h>
 
 #include <memory>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "broker/dispatch/api_table.h"
 #include "protocol/codec.h"
 #include "replication/cluster/metadata.h"
+#include "tests/support/broker/loopback.h"
 #include "tests/support/replication/replica_bench.h"
 
 namespace broker::test {
@@ -128,14 +128,5 @@ struct HandlerBench : test_support::ReplicaBench {
   std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>(-1);
   Session session;
 };
-
-// Waits for what another thread brings about.
-inline bool soon(const std::function<bool()>& condition) {
-  for (int i = 0; i < 10'000; ++i) {
-    if (condition()) return true;
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  return false;
-}
 
 }  // namespace broker::test

@@ -24,7 +24,7 @@ struct LoneController {
                                             }},
         std::vector<replication::Endpoint>{{"PLAINTEXT", "PLAINTEXT", "host", 9092}});
     base::invariant(member->start().ok(), "a broker alone registers");
-    base::invariant(soon([this] {
+    base::invariant(broker::test::eventually([this] {
                       return member->controller.is_active() && metadata().snapshot()->find_broker(test_support::kSelf);
                     }),
                     "a broker alone becomes the controller");

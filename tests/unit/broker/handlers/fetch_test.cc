@@ -196,7 +196,7 @@ TEST_CASE("a fetch with nothing to tell waits until there is enough, or its time
 
   auto greedy = bench.send(bench.handler, fetch({{.offset = 1}}, kForEver, 150), 11);
   REQUIRE(append(*partition, {{"b"}}).ok());
-  REQUIRE(soon([&] { return partition->waiting() == 1; }));
+  REQUIRE(eventually([&] { return partition->waiting() == 1; }));
   CHECK_FALSE(greedy->is_there());
   REQUIRE(append(*partition, {{std::string(100, 'c')}}).ok());
   CHECK(only(bench.decode<FetchResponse>(greedy->get(), 11)).records.view.size() > 150);

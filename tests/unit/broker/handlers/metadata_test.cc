@@ -108,7 +108,7 @@ TEST_CASE("a topic nobody knows is created when the client and the broker both a
   CHECK_FALSE(bench.lone.metadata().snapshot()->find_topic("new"));
   CHECK(bench.about({"new", "new"}, kLatest, true).topics.size() == 1);
   CHECK(bench.about({"newer"}, kLatest, true).topics[0].error_code == ErrorCode::leader_not_available);
-  CHECK(soon([&] { return bench.lone.metadata().snapshot()->find_topic("newer") != nullptr; }));
+  CHECK(broker::test::eventually([&] { return bench.lone.metadata().snapshot()->find_topic("newer") != nullptr; }));
   CHECK(bench.about({"older"}, 3).topics[0].error_code == ErrorCode::leader_not_available);  // always allowed then
   CHECK(bench.about({"a/b"}, kLatest, true).topics[0].error_code == ErrorCode::invalid_topic_exception);
   CHECK(bench.about({"a/b"}).topics[0].error_code == ErrorCode::unknown_topic_or_partition);
