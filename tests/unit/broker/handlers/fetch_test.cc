@@ -152,6 +152,21 @@ TEST_CASE("the first partition with data gives a whole batch, the rest stays wit
   CHECK(partitions[2].records.view.size() == 99);
 }
 
+TEST_CASE("below version 3 limits are hard: a batch that does not fit is not sent, and one that fits is") {
+  Bench bench;
+  auto partition = bench.announce({});
+  REQUIRE(append(*partition, {{std::string(500, 'x')}}).ok());
+  for (const std::int16_t version : {0, 1, 2}) {
+    const auto cut = only(bench.ask<FetchResponse>(bench.handler, fetch({{.max_bytes = 100}}), version));
+    CHECK(cut.error_code == ErrorCode::none);
+    CHECK_FALSE(cut.records.is_null);
+    CHECK(cut.records.view.empty());
+    const auto whole = only(bench.ask<FetchResponse>(bench.handler, fetch({{.max_bytes = 1000}}), version));
+    CHECK(whole.records.view.size() > 500);
+  }
+  CHECK(only(bench.ask<FetchResponse>(bench.handler, fetch({{.max_bytes = 100}}), 3)).records.view.size() > 500);
+}
+
 TEST_CASE("old clients get magic 0 or 1, or are refused where conversion is off") {
   Bench bench;
   auto partition = bench.announce({});
