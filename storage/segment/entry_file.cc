@@ -1,6 +1,7 @@
 #include "storage/segment/entry_file.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 
@@ -10,6 +11,8 @@ namespace {
 using base::ErrorCode;
 using base::fail;
 using base::invariant;
+
+constexpr std::size_t kMaxEntryBytes = 16;
 
 bool all_zero(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
@@ -28,6 +31,7 @@ Status EntryFile::open(base::OpenMode mode) const {
 Status EntryFile::load() {
   file_.reset();
   tail_.clear();
+  seen_.clear();
   count_ = written_ = 0;
   preallocated_ = false;
   auto there = files_.exists(path_);
@@ -62,6 +66,7 @@ Status EntryFile::load() {
 Status EntryFile::reset() {
   file_.reset();
   tail_.clear();
+  seen_.clear();
   count_ = written_ = 0;
   preallocated_ = false;
   return files_.remove(path_);
@@ -69,6 +74,7 @@ Status EntryFile::reset() {
 
 void EntryFile::restart() {
   tail_.clear();
+  seen_.clear();
   count_ = written_ = 0;
   preallocated_ = false;
 }
@@ -106,6 +112,11 @@ Status EntryFile::read(std::size_t at, std::span<std::byte> out) const {
     std::copy_n(tail_.begin() + static_cast<std::ptrdiff_t>(from), out.size(), out.begin());
     return {};
   }
+  if (at >= seen_begin_ && at < seen_begin_ + seen_.size() / layout_.entry_bytes) {
+    const auto from = (at - seen_begin_) * layout_.entry_bytes;
+    std::copy_n(seen_.begin() + static_cast<std::ptrdiff_t>(from), out.size(), out.begin());
+    return {};
+  }
   if (auto s = open(base::OpenMode::read_write); !s) return s;
   auto got = file_->read_at(at * layout_.entry_bytes, out);
   if (!got) return got.error();
@@ -125,20 +136,26 @@ Result<std::size_t> EntryFile::partition_point(absl::FunctionRef<bool(const std:
   };
   if (!tail_.empty() && (tail_begin() == 0 || before(tail_.data()))) return tail_begin() + in_memory(tail_);
 
+  // The answer lies among what was seen when the first of it is before and the last is not.
+  if (!seen_.empty() && before(seen_.data()) && !before(seen_.data() + seen_.size() - size))
+    return seen_begin_ + in_memory(seen_);
+
   std::size_t low = 0, high = tail_begin();
   if (high == 0) return low;
   if (auto s = open(base::OpenMode::read_write); !s) return s.error();
-  std::vector<std::byte> chunk(std::min(high, kTailEntries) * size);
   while (high - low > kTailEntries) {
     const auto middle = (low + high) / 2;
-    if (auto s = read(middle, {chunk.data(), size}); !s) return s.error();
-    before(chunk.data()) ? low = middle + 1 : high = middle;
+    std::array<std::byte, kMaxEntryBytes> entry;
+    if (auto s = read(middle, std::span(entry).first(size)); !s) return s.error();
+    before(entry.data()) ? low = middle + 1 : high = middle;
   }
-  const std::span<std::byte> rest{chunk.data(), (high - low) * size};
-  auto got = file_->read_at(low * size, rest);
+  seen_.resize((high - low) * size);
+  seen_begin_ = low;
+  auto got = file_->read_at(low * size, seen_);
+  if (got && *got == seen_.size()) return low + in_memory(seen_);
+  seen_.clear();
   if (!got) return got.error();
-  if (*got != rest.size()) return fail(ErrorCode::kafka_storage_error, "{} is shorter than it was", path_);
-  return low + in_memory(rest);
+  return fail(ErrorCode::kafka_storage_error, "{} is shorter than it was", path_);
 }
 
 Status EntryFile::keep_first(std::size_t count) {
@@ -146,6 +163,7 @@ Status EntryFile::keep_first(std::size_t count) {
   const auto begin = tail_begin();
   count >= begin ? tail_.resize((count - begin) * layout_.entry_bytes) : tail_.clear();
   count_ = count;
+  seen_.clear();
   if (written_ <= count) return {};
   written_ = count;
   if (auto s = open(base::OpenMode::create_or_open); !s) return s;

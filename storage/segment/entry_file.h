@@ -2,7 +2,8 @@
 //
 // The newest entries are kept in memory and reach the file in groups, because an index can always be rebuilt from the
 // data: a crash may lose them, an append does not pay a system call for them, and lookups near the end, which is where
-// consumers read, cost no I/O. Older entries are searched in the file. Memory: at most kTailEntries per file.
+// consumers read, cost no I/O. Older entries are searched in the file, and the part looked at last is kept: a consumer
+// that catches up asks for one entry after another. Memory: at most twice kTailEntries per file.
 //
 // While its segment is active the file is preallocated (sparse) and zero filled, as Apache Kafka leaves it; trim()
 // cuts it to the entries it holds. The file is opened when first needed, created with the first entry.
@@ -75,7 +76,9 @@ class EntryFile {
   std::size_t count_ = 0;
   std::size_t written_ = 0;  // entries in the file
   bool preallocated_ = false;
-  std::vector<std::byte> tail_;  // the last entries; begins at or before entry `written_`
+  std::vector<std::byte> tail_;          // the last entries; begins at or before entry `written_`
+  mutable std::vector<std::byte> seen_;  // older entries, as the last search found them in the file
+  mutable std::size_t seen_begin_ = 0;
 };
 
 }  // namespace storage

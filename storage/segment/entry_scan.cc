@@ -21,14 +21,14 @@ Result<std::optional<HeaderScan::Found>> HeaderScan::next() {
   const auto need = static_cast<std::size_t>(std::min<std::uint64_t>(left, protocol::kBatchHeaderBytes));
   if (position_ < window_begin_ || position_ + need > window_begin_ + window_.size()) {
     window_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(left, kWindowBytes)));
-    auto got = file_.read_at(position_, window_);
+    auto got = file_->read_at(position_, window_);
     if (!got) return got.error();
     window_.resize(*got);
     window_begin_ = position_;
   }
   const auto skip = static_cast<std::size_t>(position_ - window_begin_);
   auto header = protocol::EntryHeader::parse(std::span<const std::byte>(window_).subspan(skip));
-  if (!header) return fail(ErrorCode::corrupt_message, "{} at {}: {}", file_.path(), position_, header.error().detail);
+  if (!header) return fail(ErrorCode::corrupt_message, "{} at {}: {}", file_->path(), position_, header.error().detail);
   if (!*header || (*header)->size_bytes > left) return std::optional<Found>{};
   const Found found{**header, position_};
   position_ = found.end();

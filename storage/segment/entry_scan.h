@@ -17,7 +17,7 @@ namespace storage {
 // window or per entry, whichever is less. Borrows the file. Not thread-safe.
 class HeaderScan {
  public:
-  HeaderScan(const base::File& file, std::uint64_t from, std::uint64_t to) : file_(file), position_(from), end_(to) {}
+  HeaderScan(const base::File& file, std::uint64_t from, std::uint64_t to) : file_(&file), position_(from), end_(to) {}
 
   struct Found {
     protocol::EntryHeader header;
@@ -27,8 +27,12 @@ class HeaderScan {
   // Nothing at the end, also when it cuts an entry short. `corrupt_message` where no entry begins.
   base::Result<std::optional<Found>> next();
 
+  // Where next() looks. Going back to what was just found costs no read.
+  std::uint64_t position() const { return position_; }
+  void go_to(std::uint64_t position) { position_ = position; }
+
  private:
-  const base::File& file_;
+  const base::File* file_;
   std::uint64_t position_;
   std::uint64_t end_;
   std::vector<std::byte> window_;

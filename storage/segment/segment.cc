@@ -135,24 +135,25 @@ std::optional<Segment::Place> Segment::locate_recent(Offset offset) const {
   return std::nullopt;
 }
 
-Result<std::uint64_t> Segment::scan_start(Offset offset) {
+Result<HeaderScan> Segment::scan_from(Offset offset) {
   if (auto s = load_indexes(); !s) return s.error();
   auto entry = offset_index_.find(offset);
   if (!entry) return entry.error();
-  if (!*entry) return std::uint64_t{0};
-  const auto position = (*entry)->position;
+  const auto position = *entry ? (*entry)->position : std::uint64_t{0};
+  HeaderScan scan(*data_, position, size_);
+  if (position == 0) return scan;
   // Whatever the index says, a batch must begin there, and not beyond what we look for.
-  bool sound = position < size_;
-  if (sound && position > 0) {
-    HeaderScan scan(*data_, position, size_);
+  if (position < size_) {
     auto first = scan.next();
     if (!first && first.error().code != ErrorCode::corrupt_message) return first.error();
-    sound = first && *first && (*first)->header.base_offset <= offset && (*first)->header.base_offset >= base_;
+    if (first && *first && (*first)->header.base_offset <= offset && (*first)->header.base_offset >= base_) {
+      scan.go_to(position);
+      return scan;
+    }
   }
-  if (sound) return position;
-  if (rebuilt_) return std::uint64_t{0};
+  if (rebuilt_) return HeaderScan(*data_, 0, size_);
   if (auto s = rebuild_indexes(); !s) return s.error();
-  return scan_start(offset);
+  return scan_from(offset);
 }
 
 Result<std::optional<Segment::Place>> Segment::locate(Offset offset) {
@@ -160,11 +161,10 @@ Result<std::optional<Segment::Place>> Segment::locate(Offset offset) {
   if (!recent_.empty() && offset > recent_.back().last_offset) return std::optional<Place>{};
   if (auto recent = locate_recent(offset)) return recent;
   if (auto s = open_data(); !s) return s.error();
-  auto start = scan_start(offset);
-  if (!start) return start.error();
-  HeaderScan scan(*data_, *start, size_);
+  auto scan = scan_from(offset);
+  if (!scan) return scan.error();
   for (;;) {
-    auto found = scan.next();
+    auto found = scan->next();
     if (!found) return found.error();
     if (!*found) return std::optional<Place>{};
     const auto& header = (*found)->header;
@@ -233,11 +233,10 @@ Result<Segment::Largest> Segment::load_largest() {
   if (*last) largest = {(*last)->timestamp, (*last)->offset};
   if (size_ == 0 || (sealed_ && *last)) return largest;
   // Without a closing entry: what was written behind the last one.
-  auto start = scan_start(largest.offset);
-  if (!start) return start.error();
-  HeaderScan scan(*data_, *start, size_);
+  auto scan = scan_from(largest.offset);
+  if (!scan) return scan.error();
   for (;;) {
-    auto found = scan.next();
+    auto found = scan->next();
     if (!found) return found.error();
     if (!*found) return largest;
     const auto& header = (*found)->header;
@@ -264,13 +263,12 @@ Result<Offset> Segment::read_next_offset() {
   if (size_ == 0) return base_;
   if (!recent_.empty()) return recent_.back().last_offset + 1;
   if (auto s = open_data(); !s) return s.error();
-  auto start = scan_start(Offset{std::numeric_limits<std::int64_t>::max()});
-  if (!start) return start.error();
-  HeaderScan scan(*data_, *start, size_);
+  auto scan = scan_from(Offset{std::numeric_limits<std::int64_t>::max()});
+  if (!scan) return scan.error();
   auto next = base_;
-  std::uint64_t end = *start;
+  std::uint64_t end = scan->position();
   for (;;) {
-    auto found = scan.next();
+    auto found = scan->next();
     if (!found) return found.error();
     if (!*found) break;
     next = (*found)->header.next_offset();

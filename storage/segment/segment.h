@@ -22,6 +22,7 @@
 #include "base/file_system.h"
 #include "base/ids.h"
 #include "protocol/records/batch.h"
+#include "storage/segment/entry_scan.h"
 #include "storage/segment/names.h"
 #include "storage/segment/offset_index.h"
 #include "storage/segment/time_index.h"
@@ -141,7 +142,8 @@ class Segment {
   // The first entry that reaches `offset`.
   Result<std::optional<Place>> locate(Offset offset);
   std::optional<Place> locate_recent(Offset offset) const;
-  Result<std::uint64_t> scan_start(Offset offset);
+  // From an entry at or before the one that reaches `offset`, as the index tells.
+  Result<HeaderScan> scan_from(Offset offset);
 
   FileSystem& files_;
   std::string directory_;

@@ -72,6 +72,30 @@ TEST_CASE("an index is cut at any entry and goes on from there") {
   }
 }
 
+TEST_CASE("what an index kept of an earlier search never outlives the entries") {
+  FaultyFiles files;
+  REQUIRE(files.create_directories("/d").ok());
+  OffsetIndex index(files, kPath, Offset{0}, 8 * 5000);
+  const auto fill = [&](int from, std::uint64_t stamp) {
+    for (int i = from; i < 3000; ++i) REQUIRE(index.append(Offset{i}, stamp + static_cast<std::uint64_t>(i)).ok());
+  };
+  const auto position = [&](int offset) { return index.find(Offset{offset}).value()->position; };
+  fill(0, 10'000);
+  for (int round = 1; round <= 4; ++round) {
+    const int cut = 700 * round - 600;
+    // Forward from a place before the cut, over it: the part kept is replaced again and again.
+    for (int i = cut - 90; i < 2400; ++i) REQUIRE(position(i) % 10'000 == static_cast<std::uint64_t>(i));
+    REQUIRE(position(cut + 1) == static_cast<std::uint64_t>(10'000 * round + cut + 1));
+    REQUIRE(index.truncate_to(Offset{cut}).ok());
+    REQUIRE(position(cut + 1) == static_cast<std::uint64_t>(10'000 * round + cut - 1));
+    fill(cut, static_cast<std::uint64_t>(10'000 * (round + 1)));
+    REQUIRE(position(cut - 1) % 10'000 == static_cast<std::uint64_t>(cut - 1));
+    REQUIRE(position(cut + 1) == static_cast<std::uint64_t>(10'000 * (round + 1) + cut + 1));
+  }
+  index.restart();
+  CHECK_FALSE(index.find(Offset{1000}).value());
+}
+
 TEST_CASE("an offset index takes rising offsets only and stops when it is full") {
   FaultyFiles files;
   REQUIRE(files.create_directories("/d").ok());
