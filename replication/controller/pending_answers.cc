@@ -13,6 +13,7 @@ void PendingAnswers::finish(Entry entry, base::ErrorCode code,
 
 void PendingAnswers::add(TopicResults results, std::chrono::milliseconds timeout, Shown shown, Done done) {
   Entry entry{.results = std::move(results), .shown = std::move(shown), .done = std::move(done), .timer = nullptr};
+  if (closed_) return finish(std::move(entry), *closed_, [](const TopicResult&) { return true; });
   const bool nothing_to_wait_for =
       std::ranges::none_of(entry.results, [](const auto& result) { return result.code == base::ErrorCode::none; });
   if (nothing_to_wait_for || timeout.count() <= 0) {
@@ -46,6 +47,7 @@ void PendingAnswers::check() {
 }
 
 void PendingAnswers::close(base::ErrorCode code) {
+  closed_ = code;
   auto all = std::move(entries_);
   entries_.clear();
   for (auto& entry : all) finish(std::move(entry), code, [](const TopicResult&) { return true; });

@@ -6,6 +6,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/loop.h"
@@ -28,7 +29,7 @@ class PendingAnswers {
   void add(TopicResults results, std::chrono::milliseconds timeout, Shown shown, Done done);
   // The metadata changed.
   void check();
-  // Answers everybody now.
+  // Answers everybody now, and at once whoever comes later: a request that was at work when the controller stopped.
   void close(base::ErrorCode code);
 
   // Every partition has a leader, and there are as many as the result says.
@@ -47,6 +48,7 @@ class PendingAnswers {
   base::Loop& loop_;
   const MetadataCache& cache_;
   std::list<Entry> entries_;
+  std::optional<base::ErrorCode> closed_;
 };
 
 }  // namespace replication
