@@ -238,10 +238,11 @@ Status Broker::Parts::open_logs() {
   });
   if (auto s = logs->load(); !s) return s;
   logs_open = true;
-  replicas = std::make_unique<replication::Replicas>(id, *logs, partitions, settings, [this](const std::string& topic) {
-    replication::BlockingStore blocking{*store};
-    return load_overrides(blocking, "topics", topic);
-  });
+  replicas =
+      std::make_unique<replication::Replicas>(id, *logs, partitions, settings, pool, [this](const std::string& topic) {
+        replication::BlockingStore blocking{*store};
+        return load_overrides(blocking, "topics", topic);
+      });
   settings.subscribe([this](const config::SettingsChange& change, const std::shared_ptr<const config::Snapshot>& now) {
     replicas->settings_changed(change, *now);
   });

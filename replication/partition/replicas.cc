@@ -1,5 +1,7 @@
 #include "replication/partition/replicas.h"
 
+#include <absl/synchronization/blocking_counter.h>
+
 #include <algorithm>
 
 namespace replication {
@@ -24,20 +26,31 @@ AnnouncementReply Replicas::lead_or_follow(const LeaderAndIsr& request) {
       reply.partitions.push_back({{state.topic, state.partition}, ErrorCode::stale_controller_epoch});
     return reply;
   }
-  for (const auto& state : request.partitions) {
+  // Each waits for the disk to take in its leader epoch; side by side they share the disk's writes.
+  std::vector<base::Status> outcomes(request.partitions.size());
+  absl::BlockingCounter left(static_cast<int>(outcomes.size()));
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    pool_.submit([&, i] {
+      outcomes[i] = lead_or_follow(request.partitions[i]);
+      left.DecrementCount();
+    });
+  left.Wait();
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i].ok()) continue;
+    const auto& state = request.partitions[i];
     const base::TopicPartition name{state.topic, state.partition};
-    auto status = [&]() -> base::Status {
-      if (std::find(state.replicas.begin(), state.replicas.end(), self_) == state.replicas.end())
-        return base::fail(ErrorCode::unknown_topic_or_partition, "{} has no replica here", name);
-      auto partition = find_or_make(state);
-      if (!partition) return partition.error();
-      return (*partition)->lead_or_follow(state);
-    }();
-    if (status.ok()) continue;
-    log_.warn("{}: {}", name, status.error().text());
-    reply.partitions.push_back({name, status.error().code});
+    log_.warn("{}: {}", name, outcomes[i].error().text());
+    reply.partitions.push_back({name, outcomes[i].error().code});
   }
   return reply;
+}
+
+base::Status Replicas::lead_or_follow(const PartitionState& state) {
+  if (std::find(state.replicas.begin(), state.replicas.end(), self_) == state.replicas.end())
+    return base::fail(ErrorCode::unknown_topic_or_partition, "{}-{} has no replica here", state.topic, state.partition);
+  auto partition = find_or_make(state);
+  if (!partition) return partition.error();
+  return (*partition)->lead_or_follow(state);
 }
 
 base::Result<std::shared_ptr<Partition>> Replicas::find_or_make(const PartitionState& state) {

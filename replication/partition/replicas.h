@@ -1,7 +1,8 @@
 // The replicas of this broker: made, led, followed and stopped as the controller says.
 //
-// Every call waits for the disk and none may run beside another: they are made on one thread of a pool of one. Logs
-// come from LogSet when a partition is first mentioned and go back there when it is stopped.
+// Every call waits for the disk and none may run beside another: they are made on one thread of a pool of one, which
+// spreads the partitions of a request over a second pool. Logs come from LogSet when a partition is first mentioned and
+// go back there when it is stopped.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/logging.h"
+#include "base/loop.h"
 #include "config/dynamic.h"
 #include "replication/cluster/announcements.h"
 #include "replication/partition/partition_table.h"
@@ -24,8 +26,13 @@ class Replicas {
   using LoadOverrides = std::function<base::Result<config::Texts>(const std::string& topic)>;
 
   Replicas(base::BrokerId self, storage::LogSet& logs, PartitionTable& table, config::DynamicSettings& settings,
-           LoadOverrides load_overrides)
-      : self_(self), logs_(logs), table_(table), settings_(settings), load_overrides_(std::move(load_overrides)) {}
+           base::BlockingPool& pool, LoadOverrides load_overrides)
+      : self_(self),
+        logs_(logs),
+        table_(table),
+        settings_(settings),
+        pool_(pool),
+        load_overrides_(std::move(load_overrides)) {}
 
   AnnouncementReply lead_or_follow(const LeaderAndIsr& request);
   AnnouncementReply stop(const StopReplica& request);
@@ -43,12 +50,14 @@ class Replicas {
 
  private:
   bool is_stale(std::int32_t controller_epoch);
+  base::Status lead_or_follow(const PartitionState& state);
   base::Result<std::shared_ptr<Partition>> find_or_make(const PartitionState& state);
 
   const base::BrokerId self_;
   storage::LogSet& logs_;
   PartitionTable& table_;
   config::DynamicSettings& settings_;
+  base::BlockingPool& pool_;
   const LoadOverrides load_overrides_;
   const base::Logger log_{"weir.Replicas"};
   std::int32_t controller_epoch_ = 0;  // the highest heard of

@@ -97,7 +97,10 @@ Status LeaderEpochs::replace(EpochTable table) {
 }
 
 Status LeaderEpochs::save_if(bool changed) {
-  return changed ? base::write_file_atomically(*files_, path_, table_.format()) : Status{};
+  if (!changed && !file_is_behind_) return {};
+  if (auto s = base::write_file_atomically(*files_, path_, table_.format()); !s) return s;
+  file_is_behind_ = false;
+  return {};
 }
 
 }  // namespace storage

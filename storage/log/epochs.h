@@ -69,6 +69,9 @@ class LeaderEpochs {
   base::Status clear() { return save_if(table_.clear()); }
   // What recovery read from the batches themselves.
   base::Status replace(EpochTable table);
+  // At start: epochs that began at the log end have no records. The file keeps them until the next change of any kind,
+  // because the next start would drop them again: a thousand partitions need not wait for the disk.
+  void drop_unwritten(base::Offset log_end) { file_is_behind_ |= table_.truncate_from_end(log_end); }
   // The directory was renamed.
   void moved_to(std::string path) { path_ = std::move(path); }
 
@@ -82,6 +85,7 @@ class LeaderEpochs {
   base::FileSystem* files_;  // never null; outlives this
   std::string path_;
   EpochTable table_;
+  bool file_is_behind_ = false;
 };
 
 }  // namespace storage

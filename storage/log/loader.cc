@@ -226,6 +226,7 @@ Status Loader::settle_offsets() {
 Status Loader::settle_epochs() {
   epoch_table_.truncate_from_end(log_end_);
   epoch_table_.truncate_from_start(log_start_);
+  epochs_->drop_unwritten(log_end_);
   if (epoch_table_.entries() == epochs_->table().entries()) return {};
   return epochs_->replace(epoch_table_);
 }

@@ -1,6 +1,7 @@
 """A real ZooKeeper from Debian's package, on a free port, with short sessions."""
 
 import socket
+import struct
 from pathlib import Path
 
 from harness.process import Process, free_port, until
@@ -57,19 +58,22 @@ class ZooKeeper:
     def end_session(self, session_id: int):
         """Ends somebody's session on the server: takes it over and closes it. The password that proves its ownership is,
         in a server of this kind, drawn from Java's Random seeded with the id and a constant (ZooKeeperServer.generatePasswd)."""
-        from kazoo.client import KazooClient
-
         mask = (1 << 48) - 1
         seed = ((session_id ^ 0xB3415C00) ^ 0x5DEECE66D) & mask
         password = b""
         for _ in range(4):
             seed = (seed * 0x5DEECE66D + 0xB) & mask
             password += (seed >> 16 & 0xFFFFFFFF).to_bytes(4, "little")
-        usurper = KazooClient(self.address, timeout=5, client_id=(session_id, password))
-        usurper.start(10)
-        assert usurper.client_id[0] == session_id, "the password was not accepted"
-        usurper.stop()
-        usurper.close()
+        # Both requests in one write: the owner reconnects within milliseconds and would take its session back.
+        connect = struct.pack(">iqiqi16s?", 0, 0, 5000, session_id, len(password), password, False)
+        close = struct.pack(">ii", 1, -11)
+        host, port = self.address.split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as usurper:
+            usurper.sendall(b"".join(struct.pack(">i", len(part)) + part for part in (connect, close)))
+            granted = usurper.recv(4096)
+            assert struct.unpack_from(">q", granted, 12)[0] == session_id, "the password was not accepted"
+            while usurper.recv(4096):  # the server closes the connection once the session is gone
+                pass
 
     def kill(self):
         if self.process:

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/loop.h"
 #include "base/posix_files.h"
 #include "base/random.h"
 #include "config/dynamic.h"
@@ -105,6 +106,7 @@ class ReplicaBench {
   replication::PartitionTable table;
   std::unique_ptr<storage::LogDirs> dirs;
   std::unique_ptr<storage::LogSet> logs;
+  base::BlockingPool pool{4, "bench"};
   std::unique_ptr<replication::Replicas> replicas;
 
  private:
@@ -121,8 +123,11 @@ class ReplicaBench {
         *dirs, storage::LogSetOptions{}, [](const std::string&) { return storage::LogSettings{}; });
     base::invariant(logs->load().ok(), "fresh directories load");
     replicas = std::make_unique<replication::Replicas>(
-        kSelf, *logs, table, settings,
-        [this](const std::string& topic) -> base::Result<config::Texts> { return overrides[topic]; });
+        kSelf, *logs, table, settings, pool, [this](const std::string& topic) -> base::Result<config::Texts> {
+          const auto found = overrides.find(topic);
+          return found == overrides.end() ? config::Texts{} : found->second;
+        });
+    pool.start();
     settings.subscribe([this](const auto& change, const auto& now) { replicas->settings_changed(change, *now); });
   }
 };

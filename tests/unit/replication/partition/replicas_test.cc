@@ -54,7 +54,8 @@ TEST_CASE("a log found at the start is taken, not made anew") {
                         .in_background = [](const std::function<void()>& work) { work(); }},
                        *bench.dirs, {}, [](const std::string&) { return storage::LogSettings{}; });
   REQUIRE(logs.load().ok());
-  Replicas again(kSelf, logs, bench.table, bench.settings, [](const std::string&) { return config::Texts{}; });
+  Replicas again(kSelf, logs, bench.table, bench.settings, bench.pool,
+                 [](const std::string&) { return config::Texts{}; });
   CHECK(first_error(again.lead_or_follow({.from = {.controller_epoch = 2},
                                           .partitions = {ReplicaBench::state({.leader_epoch = LeaderEpoch{1},
                                                                               .is_new = false})}})) == ErrorCode::none);
@@ -158,7 +159,7 @@ TEST_CASE("changed settings reach the partitions they concern") {
 
 TEST_CASE("a configuration that cannot be loaded keeps a replica from being made, and nothing else") {
   ReplicaBench bench;
-  Replicas replicas(kSelf, *bench.logs, bench.table, bench.settings,
+  Replicas replicas(kSelf, *bench.logs, bench.table, bench.settings, bench.pool,
                     [](const std::string& topic) -> base::Result<config::Texts> {
                       if (topic == "orders") return base::fail(ErrorCode::unknown_server_error, "no session");
                       return config::Texts{};

@@ -189,3 +189,19 @@ TEST_CASE("the leader epoch file is written when the table changes, and only the
   REQUIRE(base::write_file_atomically(files, path, "0\n1\nx\n").ok());
   CHECK(LeaderEpochs::load(files, path).error().detail == path + ": line 3: expected 2 fields, found 'x'");
 }
+
+TEST_CASE("an epoch without records is dropped from memory at once and from the file with the next change") {
+  base::PosixFiles files;
+  const support::TemporaryDirectory directory;
+  const auto path = directory.file(std::string{kLeaderEpochCheckpoint});
+  REQUIRE(base::write_file_atomically(files, path, "0\n2\n1 0\n5 100\n").ok());
+  auto epochs = LeaderEpochs::load(files, path);
+  REQUIRE(epochs.ok());
+  epochs->drop_unwritten(Offset{100});
+  CHECK(epochs->table().entries() == std::vector{at(1, 0)});
+  CHECK(*base::read_file(files, path) == "0\n2\n1 0\n5 100\n");
+
+  // Records of the older epoch arrive: nothing new for the table, but the file must no longer claim offset 100 for 5.
+  REQUIRE(epochs->assign(LeaderEpoch{1}, Offset{100}).ok());
+  CHECK(*base::read_file(files, path) == "0\n1\n1 0\n");
+}
