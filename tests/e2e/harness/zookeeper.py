@@ -64,16 +64,24 @@ class ZooKeeper:
         for _ in range(4):
             seed = (seed * 0x5DEECE66D + 0xB) & mask
             password += (seed >> 16 & 0xFFFFFFFF).to_bytes(4, "little")
-        # Both requests in one write: the owner reconnects within milliseconds and would take its session back.
+        # Both requests in one write, and again until the server no longer knows the session (it then grants id 0): the
+        # owner reconnects within milliseconds and may take its session back in between.
         connect = struct.pack(">iqiqi16s?", 0, 0, 5000, session_id, len(password), password, False)
         close = struct.pack(">ii", 1, -11)
-        host, port = self.address.split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as usurper:
-            usurper.sendall(b"".join(struct.pack(">i", len(part)) + part for part in (connect, close)))
-            granted = usurper.recv(4096)
-            assert struct.unpack_from(">q", granted, 12)[0] == session_id, "the password was not accepted"
-            while usurper.recv(4096):  # the server closes the connection once the session is gone
-                pass
+        requests = b"".join(struct.pack(">i", len(part)) + part for part in (connect, close))
+
+        def gone():
+            with socket.create_connection(("127.0.0.1", self.port), 10) as usurper:
+                usurper.sendall(requests)
+                granted = b""
+                try:
+                    while chunk := usurper.recv(4096):
+                        granted += chunk
+                except ConnectionResetError:
+                    pass
+            return len(granted) >= 20 and struct.unpack_from(">q", granted, 12)[0] == 0
+
+        until(gone, 20, "the end of the session")
 
     def kill(self):
         if self.process:
