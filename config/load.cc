@@ -97,6 +97,16 @@ base::Result<Reading> read_entries(std::string_view text, const std::vector<std:
   return reading;
 }
 
+// The only key whose value for one listener differs from the broker's own.
+constexpr std::string_view kOverriddenByListener = "max.connections";
+
+// Set to something other than its default, and nothing comes of it.
+bool is_without_effect(const Setting& setting, const std::string& key, const Entry& entry) {
+  if (setting.name != key) return setting.name != kOverriddenByListener;
+  if (setting.effect != Effect::not_yet) return false;
+  return !setting.default_text || *parse(setting, entry.value) != *parse(setting, *setting.default_text);
+}
+
 // One line for each key that will not do what its writer may expect.
 std::optional<Notice> notice_about(const std::string& key, const Entry& entry) {
   const auto* setting = find_setting_behind(key);
@@ -108,6 +118,9 @@ std::optional<Notice> notice_about(const std::string& key, const Entry& entry) {
                   fmt::format("{} ({}) is only ever set while the broker runs (kafka-configs.sh) and is "
                               "ignored here",
                               key, place_of(entry))};
+  if (setting && is_without_effect(*setting, key, entry))
+    return Notice{LogLevel::warn, fmt::format("{}={} ({}) has no effect yet: this release does not have what it is for",
+                                              key, setting->sensitive() ? "[hidden]" : entry.value, place_of(entry))};
   if (setting) return std::nullopt;
   return Notice{LogLevel::warn, fmt::format("unknown key {} ({}) is ignored; the nearest known key is {}",
                                             comparable(key), place_of(entry), nearest_key(key))};

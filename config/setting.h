@@ -46,8 +46,12 @@ constexpr Bounds each_of(std::string_view words) { return {.kind = Bounds::Kind:
 // plug-ins read from the same file, and our own.
 enum class Scope { broker, internal, dynamic_only, plugin, weir };
 enum class Change { read_only, per_broker, cluster_wide };
-// ignored: accepted for the sake of existing files, with a notice, because a native broker has no use for it.
-enum class Effect { used, ignored };
+// What becomes of a key that is set. tests/structure holds the tables against the readers of each member.
+enum class Effect {
+  used,
+  not_yet,  // no effect: what it is for is not built; whoever sets it is warned
+  ignored,  // no effect: a native broker has no use for it; accepted for the sake of existing files, with a notice
+};
 enum class Importance { high, medium, low };
 
 inline constexpr std::optional<std::string_view> none = std::nullopt;

@@ -59,8 +59,8 @@ std::string client_text(std::string_view client_id) {
 std::optional<Diagnosis> diagnose_first_bytes(std::span<const std::byte> bytes) {
   if (begins_tls(bytes))
     return Diagnosis{Cause::tls_bytes,
-                     "it speaks TLS on a plaintext listener; set the client's security.protocol to PLAINTEXT or point "
-                     "it at a TLS listener"};
+                     "it speaks TLS, which no listener of this broker does; set the client's security.protocol to "
+                     "PLAINTEXT"};
   if (bytes.size() < 4) return std::nullopt;
   const auto word = base::as_text(bytes.first(4));
   if (contains(kHttpMethods, word))
@@ -75,17 +75,6 @@ std::optional<Diagnosis> diagnose_first_bytes(std::span<const std::byte> bytes) 
                      "a ZooKeeper client talks to a Kafka listener; give it the ZooKeeper address (--zookeeper, "
                      "zookeeper.connect) instead of this one"};
   return std::nullopt;
-}
-
-std::optional<Diagnosis> diagnose_first_bytes_on_tls(std::span<const std::byte> bytes) {
-  if (bytes.empty() || bytes[0] == std::byte{0x16} || bytes[0] == std::byte{0x15}) return std::nullopt;
-  if (bytes[0] == std::byte{0})
-    return Diagnosis{Cause::not_tls_bytes,
-                     "it speaks plaintext Kafka on a TLS listener; set the client's security.protocol to SSL or "
-                     "SASL_SSL, or point it at a plaintext listener"};
-  auto other = diagnose_first_bytes(bytes);
-  if (other) return other;
-  return Diagnosis{Cause::not_tls_bytes, fmt::format("it does not speak TLS (first bytes {})", shown(bytes))};
 }
 
 std::optional<Diagnosis> diagnose_frame_size(FrameSize size, std::span<const std::byte> bytes) {

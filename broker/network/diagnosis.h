@@ -17,14 +17,13 @@ enum class Cause {
   tls_bytes,
   http_bytes,
   zookeeper_bytes,
-  not_tls_bytes,
   bad_size,
   unknown_api,
   unsupported_version,
   refused_request,
   connection_limit,
 };
-inline constexpr std::size_t kCauses = 9;
+inline constexpr std::size_t kCauses = 8;
 
 struct Diagnosis {
   Cause cause = Cause::refused_request;
@@ -33,9 +32,6 @@ struct Diagnosis {
 
 // The first bytes of a connection, at least four of them; nothing when they may be Kafka's.
 std::optional<Diagnosis> diagnose_first_bytes(std::span<const std::byte> bytes);
-
-// The same for a listener that speaks TLS: bytes that are not TLS's.
-std::optional<Diagnosis> diagnose_first_bytes_on_tls(std::span<const std::byte> bytes);
 
 struct FrameSize {
   std::int32_t announced_bytes = 0;

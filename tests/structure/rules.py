@@ -159,3 +159,46 @@ _MACHINE = re.compile(r"(?<![\w.$}~:/>*-])/(?:home|root|work|workspace|builds|Us
 def machine_paths(path, text):
     for match in _MACHINE.finditer(text):
         yield f"{path}:{cxx.line_of(text, match.start())}: {match[0]} is a path of one machine"
+
+
+def setting_rows(text):
+    """(line, field, effect, the rest) of every row of a table of settings."""
+    text = cxx.without_comments(text)
+    for match in re.finditer(r"^WEIR_(\w*)SETTING(?=\()", text, re.M):
+        arguments = cxx.string_arguments(text[match.start() :])
+        field = arguments[1 if match[1] == "SCOPED_" else 0]
+        effect = next(word for word in arguments if word in ("used", "not_yet", "ignored"))
+        yield cxx.line_of(text, match.start()), field, effect, " ".join(arguments)
+
+
+_ACCESSOR = re.compile(r"\b(\w+)\([^()]*\) const (?=\{)")
+
+
+def effects_of_settings(files):
+    """files: path -> text of all sources. A key is marked `used` exactly when something reads its field: a layer above
+    config/, or a function of the settings that such a layer calls. Rules between keys are no readers."""
+    tables = {path: text for path, text in files.items() if path.startswith("config/") and path.endswith(".inc")}
+    code = {path: cxx.code_only(text) for path, text in files.items() if path.endswith((".h", ".cc"))}
+    leads_to = {}
+    for path in code:
+        if re.fullmatch(r"config/(?:broker|topic)_settings\.(?:h|cc)", path):
+            for match in _ACCESSOR.finditer(code[path]):
+                body = code[path][match.end() : cxx.matching(code[path], match.end())]
+                leads_to.setdefault(match[1], set()).update(re.findall(r"\w+", body))
+    for text in tables.values():
+        for _, field, effect, row in setting_rows(text):
+            if inherited := re.findall(r"\bbroker\.(\w+)", row):
+                leads_to.setdefault(field, set()).update(inherited)
+    # What stands for the settings of a topic as a whole is no reader of one of them.
+    readers = [p for p in code if p.split("/")[0] in ("storage", "replication", "broker") or p == "config/listeners.cc"]
+    found = {name for path in readers for name in re.findall(r"(?:\.|->)(\w+)", code[path])}
+    read = set()
+    while found - read:
+        read |= found
+        found = {name for reader in read for name in leads_to.get(reader, ())}
+    for path, text in tables.items():
+        for line, field, effect, _ in setting_rows(text):
+            if effect == "used" and field not in read:
+                yield f"{path}:{line}: {field} is marked used, and nothing reads it: not_yet, or ignored"
+            if effect != "used" and field in read:
+                yield f"{path}:{line}: {field} is marked {effect}, and something reads it: used"

@@ -127,6 +127,25 @@ class Words(unittest.TestCase):
             self.assertTrue(list(rules.machine_paths("x.md", f"see /{top}/somebody/x")))
             self.assertFalse(list(rules.machine_paths("x.md", f"http://host/{top}/x, $HOME/{top}/x and ../{top}/x")))
 
+    def effects(self, row, **sources):
+        files = {"config/settings/a.inc": row, "config/broker_settings.cc":
+                 "int BrokerSettings::b_ms() const { return b_a.value_or(1); }", "config/checks.cc": "x = settings.b_a;"}
+        return list(rules.effects_of_settings(files | {path.replace("__", "/") + ".cc": text for path, text in sources.items()}))
+
+    def test_effects_of_settings(self):
+        row = 'WEIR_SETTING(b_a, "b.a", Int, "1", anything, read_only, {}, low, "doc doc")\n'
+        used, not_yet = row.format("used"), row.format("not_yet")
+        self.assertTrue(self.effects(used, broker__x='y.a; z("b_a"); b_a; // s.b_a'))
+        self.assertTrue(self.effects(used, tools__x="s.b_a"))
+        self.assertTrue(self.effects(not_yet, broker__x="s->b_a"))
+        self.assertTrue(self.effects(not_yet, storage__x="s.b_ms()"))
+        self.assertFalse(self.effects(used, broker__x="s.b_a"))
+        self.assertFalse(self.effects(used, storage__x="s.b_ms()"))
+        self.assertFalse(self.effects(not_yet, broker__x="a.b"))
+        topic = 'WEIR_TOPIC_SETTING(t, "t", Int, anything, "b.a", broker.b_ms(), {}, low, "doc doc")\n'
+        self.assertFalse(self.effects(used + topic.format("used"), storage__x="topic.t"))
+        self.assertEqual(len(self.effects(used + topic.format("used"))), 2)
+
     def test_settings(self):
         row = 'WEIR_SETTING(a_b, "a.b", List, "x, y", one_of("x, y"), read_only, used, low,\n             {})\n'
         self.assertFalse(list(rules.settings_without_doc("x.inc", row.format('"What it " "does, (all)"'))))

@@ -51,6 +51,9 @@ class Sources(unittest.TestCase):
     def test_settings_have_a_doc_line(self):
         self.each(rules.settings_without_doc, tree.sources(".inc", under=("config",)))
 
+    def test_the_tables_of_settings_tell_which_have_an_effect(self):
+        self.refuse(rules.effects_of_settings(tree.sources(".h", ".cc", ".inc")))
+
     def test_no_file_names_a_path_of_one_machine(self):
         self.each(rules.machine_paths, {path: tree.read(path) for path in tree.paths()})
 

@@ -54,6 +54,12 @@ TEST_CASE("an authorizer stops the start, since nothing would be checked") {
              Contains("kafka.security.authorizer.AclAuthorizer for configuration authorizer.class.name"));
 }
 
+TEST_CASE("TLS towards ZooKeeper stops the start rather than being left out") {
+  const auto refused = broker::refuse_unserved_security(settings_of("zookeeper.ssl.client.enable=true\n"));
+  REQUIRE_FALSE(refused.ok());
+  CHECK_THAT(refused.error().detail, Contains("zookeeper.ssl.client.enable"));
+}
+
 TEST_CASE("a broker asked for what it cannot guard does not start, and has touched nothing") {
   broker::Broker one(
       settings_of("log.dirs=/nonexistent/never-made\nlisteners=SSL://127.0.0.1:0\n"

@@ -35,16 +35,6 @@ TEST_CASE("what may be Kafka is left alone") {
   CHECK_FALSE(cause_of(""s));
 }
 
-TEST_CASE("on a TLS listener plaintext Kafka is told from TLS and from noise") {
-  const auto on_tls = [](const std::string& bytes) { return diagnose_first_bytes_on_tls(base::as_bytes(bytes)); };
-  CHECK_FALSE(on_tls("\x16\x03\x01\x00\xf5"s));
-  CHECK_FALSE(on_tls("\x15\x03\x01\x00\x02"s));  // a TLS alert
-  REQUIRE(on_tls("\0\0\0\x2d\0\x12"s));
-  CHECK_THAT(on_tls("\0\0\0\x2d\0\x12"s)->text, Catch::Contains("plaintext Kafka"));
-  CHECK(on_tls("GET / HTTP"s)->cause == Cause::http_bytes);
-  CHECK(on_tls("\xff\xff\xff\xff"s)->cause == Cause::not_tls_bytes);
-}
-
 TEST_CASE("sizes within the limit pass, others are named with the setting that refuses them") {
   const auto sent = "\0\0\0\1abc"s;
   const auto bytes = base::as_bytes(sent);
