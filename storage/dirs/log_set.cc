@@ -44,6 +44,7 @@ struct LogSet::Opening {
 LogSet::LogSet(LogServices services, LogDirs& dirs, LogSetOptions options,
                std::function<LogSettings(const std::string& topic)> settings_of)
     : services_(std::move(services)), dirs_(dirs), options_(options), settings_of_(std::move(settings_of)) {
+  services_.remove_later = [this](PutOffRemoval what) { schedule_removal(std::move(what)); };
   run_every(options_.recovery_point_interval, [this] { checkpoint_recovery_points(); });
   run_every(options_.log_start_interval, [this] { checkpoint_log_starts(); });
   run_every(options_.high_watermark_interval, [this] { checkpoint_high_watermarks(); });
@@ -74,7 +75,7 @@ Result<std::vector<LogSet::Found>> LogSet::survey(const std::shared_ptr<Director
         found.push_back({name->partition, path});
         break;
       case DirectoryKind::deleted:
-        schedule_removal(path, directory, std::chrono::milliseconds{0});
+        schedule_removal({.paths = {path}, .directory = directory, .after = {}});
         break;
       case DirectoryKind::future:
       case DirectoryKind::stray:
@@ -252,14 +253,14 @@ Status LogSet::remove(std::unique_ptr<Log> log) {
     remembered_.insert(partition);
   }
   if (!renamed) return renamed;
-  schedule_removal(to, directory, delay);
+  schedule_removal({.paths = {to}, .directory = directory, .after = delay});
   return {};
 }
 
-void LogSet::schedule_removal(std::string path, std::shared_ptr<DirectoryHealth> directory,
-                              std::chrono::milliseconds after) {
+// Directories of removed logs, and files of segments that logs gave up.
+void LogSet::schedule_removal(PutOffRemoval what) {
   absl::MutexLock lock(&mutex_);
-  removals_.push_back({services_.clock.now() + after, std::move(path), std::move(directory)});
+  removals_.push_back({services_.clock.now() + what.after, std::move(what)});
 }
 
 void LogSet::run_removals(base::Instant now) {
@@ -272,8 +273,9 @@ void LogSet::run_removals(base::Instant now) {
     removals_.erase(later, removals_.end());
   }
   for (auto& removal : due)
-    services_.in_background([&files = services_.files, removal = std::move(removal)] {
-      if (removal.directory->online()) (void)removal.directory->watch(files.remove_tree(removal.path));
+    services_.in_background([&files = services_.files, what = std::move(removal.what)] {
+      for (const auto& path : what.paths)
+        if (what.directory->online()) (void)what.directory->watch(files.remove_tree(path));
     });
 }
 

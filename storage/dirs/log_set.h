@@ -87,8 +87,7 @@ class LogSet {
   struct Opening;  // the state of one directory's load
   struct Removal {
     base::Instant due;
-    std::string path;
-    std::shared_ptr<DirectoryHealth> directory;
+    PutOffRemoval what;
   };
   struct Job {
     std::chrono::milliseconds every;
@@ -101,8 +100,7 @@ class LogSet {
   void load_one(Opening& opening, const Found& found);
   void drop_offline() ABSL_LOCKS_EXCLUDED(mutex_);
   std::shared_ptr<DirectoryHealth> place_for_new() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void schedule_removal(std::string path, std::shared_ptr<DirectoryHealth> directory, std::chrono::milliseconds after)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  void schedule_removal(PutOffRemoval what) ABSL_LOCKS_EXCLUDED(mutex_);
   void run_removals(base::Instant now) ABSL_LOCKS_EXCLUDED(mutex_);
   void forget_old_offsets_of(const TopicPartition& partition) ABSL_LOCKS_EXCLUDED(mutex_);
   using OffsetOf = std::optional<Offset> (*)(const LogMarks&);

@@ -59,7 +59,8 @@ Status Log::set_topic_id(const base::Uuid& id) {
 
 Offset Log::last_stable_offset() const {
   const auto unstable = parts_.producers.first_unstable_offset();
-  return unstable ? std::min(*unstable, high_watermark()) : high_watermark();
+  // A transaction may have begun below a log start that has moved since.
+  return unstable ? std::min(std::max(*unstable, log_start_offset()), high_watermark()) : high_watermark();
 }
 
 void Log::set_high_watermark(Offset to) {
@@ -342,7 +343,44 @@ Status Log::advance_log_start(Offset to) {
                 parts_.partition);
   if (to <= log_start_offset()) return {};
   set_log_start(to);
+  // What nobody may read any more needs no syncing either.
+  marks_->recovery_point.raise(to, marks_->recovery_point.ticket());
   return watch(parts_.epochs.truncate_from_start(to));
+}
+
+Status Log::give_up_segments(SegmentRange range) {
+  if (auto s = check_usable(); !s) return s;
+  auto& segments = parts_.segments;
+  invariant(range.first + range.count < segments.size(), "the active segment stays");
+  PutOffRemoval removal{.paths = {}, .directory = parts_.health, .after = parts_.settings.file_delete_delay};
+  for (std::size_t i = 0; i < range.count; ++i) {
+    auto renamed = watch(segments.at(range.first + i).mark_deleted());
+    if (!renamed) return renamed.error();
+    removal.paths.insert(removal.paths.end(), std::make_move_iterator(renamed->begin()),
+                         std::make_move_iterator(renamed->end()));
+  }
+  segments.remove(range);
+  segments_changed();
+  if (services_.remove_later && !removal.paths.empty()) services_.remove_later(std::move(removal));
+  return {};
+}
+
+Status Log::delete_leading_segments(std::size_t count) {
+  if (count == 0) return {};
+  if (auto s = check_usable(); !s) return s;
+  const auto new_start = parts_.segments.at(count).base_offset();
+  invariant(new_start <= high_watermark(), "what may be deleted was committed");
+  if (auto s = give_up_segments({.first = 0, .count = count}); !s) return s;
+  forget_snapshots_below(new_start);
+  return advance_log_start(new_start);
+}
+
+// Only space is lost when this fails or the directory has been renamed meanwhile: a start does not use what lies below
+// the first segment.
+void Log::forget_snapshots_below(Offset offset) {
+  services_.in_background([&files = services_.files, directory = parts_.directory, offset] {
+    (void)remove_snapshots_below(files, directory, offset);
+  });
 }
 
 }  // namespace storage

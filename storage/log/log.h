@@ -36,12 +36,21 @@
 
 namespace storage {
 
+// Files and directories that are gone for everybody but still take up space.
+struct PutOffRemoval {
+  std::vector<std::string> paths;
+  std::shared_ptr<DirectoryHealth> directory;
+  std::chrono::milliseconds after{0};  // file.delete.delay.ms
+};
+
 // What a log takes from the broker; all outlive it.
 struct LogServices {
   base::FileSystem& files;
   base::Clock& clock;
   base::Random& random;
   std::function<void(std::function<void()>)> in_background;  // may wait for the disk: BlockingPool::submit
+  // LogSet puts itself here. Without it the files wait for the next start, which removes them.
+  std::function<void(PutOffRemoval)> remove_later = {};
 };
 
 // What may be known of a log without its lock, and outlives it: for checkpoints and metrics. Any thread may read.
@@ -157,6 +166,21 @@ class Log {
   // A new active segment at the log end, unless the active one is empty.
   Status roll();
 
+  // Segments the log no longer needs, never the active one: out of the list, their files renamed to *.deleted at once
+  // and removed after file.delete.delay.ms. Slices already handed out stay good. Log start, epochs and snapshots stay
+  // as they are, so this serves compaction as well as deletion:
+  //   deletion     delete_leading_segments() below
+  //   compaction   under one hold of the partition's lock: the new files are complete and named *.swap; look again
+  //                whether the old segments are still there (by base offset: retention may have taken the first ones
+  //                meanwhile); give them up; rename *.swap into place; put the new segments into the list. Whatever
+  //                happens in between, the next start completes the swap because the *.swap files are there.
+  // Commit point of each segment: the rename of its data file. Oldest first: whatever instant we stop at, what was to
+  // be deleted from the front leaves no hole.
+  Status give_up_segments(SegmentRange range);
+  // The first `count` segments go, the log start moves up to where the next one begins, and what epochs and snapshots
+  // say of the past is forgotten. All of it must lie below the high watermark.
+  Status delete_leading_segments(std::size_t count);
+
   // Everything up to now. To be run on a thread that may wait, without the partition's lock.
   Result<Flush> prepare_flush();
   // Orderly stop: indexes cut to size, everything synced, producers' snapshot at the log end. Waits for the disk.
@@ -194,6 +218,7 @@ class Log {
   Result<Flush> flush_to(Offset to);
   void set_log_end(Offset to) { marks_->log_end.store(to, std::memory_order_release); }
   void set_log_start(Offset to) { marks_->log_start.store(to, std::memory_order_release); }
+  void forget_snapshots_below(Offset offset);
   void segments_changed() {
     marks_->first_base.store(parts_.segments.first().base_offset(), std::memory_order_release);
   }

@@ -70,6 +70,15 @@ Status remove_snapshots_above(base::FileSystem& files, const std::string& direct
   return {};
 }
 
+Status remove_snapshots_below(base::FileSystem& files, const std::string& directory, Offset offset) {
+  auto snapshots = list_snapshots(files, directory);
+  if (!snapshots) return snapshots.error();
+  for (const auto at : *snapshots)
+    if (at < offset)
+      if (auto s = files.remove(snapshot_path(directory, at)); !s) return s;
+  return {};
+}
+
 Status rebuild_producers(base::FileSystem& files, const std::string& directory, const SegmentList& segments, Offset end,
                          Producers& producers) {
   producers.clear();

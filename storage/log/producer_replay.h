@@ -25,6 +25,8 @@ base::Result<std::vector<Offset>> list_snapshots(base::FileSystem& files, const 
 std::string snapshot_path(const std::string& directory, Offset at);
 // Removes the snapshots above `offset`: they speak of records that are gone.
 base::Status remove_snapshots_above(base::FileSystem& files, const std::string& directory, Offset offset);
+// Those that no replay can begin with, because the first segment is above them.
+base::Status remove_snapshots_below(base::FileSystem& files, const std::string& directory, Offset offset);
 
 // The state at `end`: the newest good snapshot at or below it, then every batch in between. Damaged snapshots are
 // removed. `segments` may be read up to `end`.

@@ -425,6 +425,20 @@ Result<std::vector<std::shared_ptr<base::File>>> Segment::files_to_sync() {
   return files;
 }
 
+Result<std::vector<std::string>> Segment::mark_deleted() {
+  std::vector<std::string> renamed;
+  for (const auto kind : {FileKind::data, FileKind::offset_index, FileKind::time_index, FileKind::txn_index}) {
+    const auto from = path(kind);
+    auto there = files_.exists(from);
+    if (!there) return there.error();
+    if (!*there) continue;
+    auto to = directory_ + "/" + file_name(base_, kind, FileSuffix::deleted);
+    if (auto s = files_.rename(from, to); !s) return s.error();
+    renamed.push_back(std::move(to));
+  }
+  return renamed;
+}
+
 Status Segment::remove_files() {
   for (const auto kind : {FileKind::offset_index, FileKind::time_index, FileKind::txn_index, FileKind::data})
     if (auto s = files_.remove(path(kind)); !s) return s;

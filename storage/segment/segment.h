@@ -120,6 +120,13 @@ class Segment {
   TxnIndex& txn_index() { return txn_index_; }
   // The files themselves, one by one; the data file last, because without it the others mean nothing.
   Status remove_files();
+  // The files get the suffix .deleted where they lie; who has them open goes on reading. Their new paths. Nothing else
+  // may be asked of this segment afterwards.
+  //
+  // Commit point: the data file's name, which goes first. Stopping before it leaves the segment whole; after it,
+  // indexes without data, which the next start removes. The other way round it would find data whose aborted
+  // transactions nobody remembers.
+  Result<std::vector<std::string>> mark_deleted();
 
  private:
   struct Place {  // of one entry in the data file

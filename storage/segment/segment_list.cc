@@ -31,12 +31,17 @@ std::unique_ptr<Segment> SegmentList::remove(std::size_t i) {
   return segment;
 }
 
-std::vector<std::unique_ptr<Segment>> SegmentList::remove_from(std::size_t i) {
-  const auto from = segments_.begin() + static_cast<std::ptrdiff_t>(i);
-  std::vector<std::unique_ptr<Segment>> removed(std::make_move_iterator(from),
-                                                std::make_move_iterator(segments_.end()));
-  segments_.erase(from, segments_.end());
+std::vector<std::unique_ptr<Segment>> SegmentList::remove(SegmentRange range) {
+  base::invariant(range.first + range.count <= segments_.size(), "a range of segments lies inside the list");
+  const auto from = segments_.begin() + static_cast<std::ptrdiff_t>(range.first);
+  const auto to = from + static_cast<std::ptrdiff_t>(range.count);
+  std::vector<std::unique_ptr<Segment>> removed(std::make_move_iterator(from), std::make_move_iterator(to));
+  segments_.erase(from, to);
   return removed;
+}
+
+std::vector<std::unique_ptr<Segment>> SegmentList::remove_from(std::size_t i) {
+  return remove({.first = i, .count = segments_.size() - i});
 }
 
 std::uint64_t SegmentList::size_bytes() const {

@@ -9,6 +9,12 @@
 
 namespace storage {
 
+// Neighbours in a list.
+struct SegmentRange {
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+
 class SegmentList {
  public:
   bool empty() const { return segments_.empty(); }
@@ -25,6 +31,7 @@ class SegmentList {
 
   void add(std::unique_ptr<Segment> segment);  // above all others
   std::unique_ptr<Segment> remove(std::size_t i);
+  std::vector<std::unique_ptr<Segment>> remove(SegmentRange range);
   // Out of the list, in order, the segments from place `i` on.
   std::vector<std::unique_ptr<Segment>> remove_from(std::size_t i);
 

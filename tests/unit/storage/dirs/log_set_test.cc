@@ -300,6 +300,44 @@ TEST_CASE("a removed log is gone at once, its files after the delay or at the ne
   CHECK(leftover().empty());
 }
 
+TEST_CASE("files of segments that a log gave up are removed after the delay, or at the next start") {
+  FaultyFiles files;
+  const auto deleted = [&] {
+    std::size_t count = 0;
+    for (const auto& path : files.all_paths()) count += path.ends_with(".deleted");
+    return count;
+  };
+  {
+    Broker broker(files, {"/data/a"});
+    REQUIRE(broker.boot().ok());
+    LogSettings settings;
+    settings.file_delete_delay = std::chrono::milliseconds(500);
+    auto log = broker.logs.create({"t", 0}, std::nullopt, settings).value();
+    for (int i = 0; i < 2; ++i) {
+      append(*log, "x");
+      REQUIRE(log->roll().ok());
+    }
+    REQUIRE(log->delete_leading_segments(1).ok());
+    CHECK(deleted() > 0);
+    broker.clock.advance(std::chrono::milliseconds(499));
+    broker.logs.run_due_jobs();
+    broker.run_background();
+    CHECK(deleted() > 0);
+    broker.clock.advance(std::chrono::milliseconds(1));
+    broker.logs.run_due_jobs();
+    broker.run_background();
+    CHECK(deleted() == 0);
+    REQUIRE(log->delete_leading_segments(1).ok());
+    CHECK(deleted() > 0);
+    files.restart(FaultyFiles::AfterStop::kept_cache);
+  }
+  Broker next(files, {"/data/a"});
+  REQUIRE(next.boot().ok());
+  CHECK(deleted() == 0);
+  CHECK(next.logs.take({"t", 0})->log_start_offset() == Offset{2});
+  CHECK(next.failed().empty());
+}
+
 TEST_CASE("a flush under way does not retire the directory of a log that is removed") {
   FaultyFiles files;
   Broker broker(files, {"/data/a"});
