@@ -201,6 +201,25 @@ base::Buffer build_emptied_batch(const BatchView& batch) {
   return out;
 }
 
+base::Result<base::Buffer> build_thinned_batch(const BatchView& batch, const ThinnedRecords& kept) {
+  base::Buffer out;
+  const auto header = batch.bytes().first(kBatchHeaderBytes);
+  if (batch.codec() == Codec::none) {
+    out.reserve(kBatchHeaderBytes + kept.records.size());
+    out.append(header);
+    out.append(kept.records);
+  } else {
+    auto packed = pack(header, kept.records, batch.codec(), kDefaultLevel);
+    if (!packed) return packed.error();
+    out = std::move(*packed);
+  }
+  if (batch.timestamp_type() == TimestampType::create_time)
+    store_big_endian(out.data() + 35, base::to_ms(kept.max_timestamp));
+  store_big_endian(out.data() + 57, kept.count);
+  finish(out);
+  return out;
+}
+
 base::Result<base::Buffer> recompress(const BatchView& batch, Codec codec, int level, std::size_t limit_bytes) {
   ScratchBuffer records;
   if (auto unpacked = decompress_into(*records, batch.codec(), batch.payload(), limit_bytes); !unpacked)

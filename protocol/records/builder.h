@@ -90,6 +90,15 @@ base::Buffer build_txn_marker(const TxnMarkerSpec& spec);
 // What compaction leaves of a batch that has lost all its records, but still holds its producer's last sequence.
 base::Buffer build_emptied_batch(const BatchView& batch);
 
+// What it leaves of a batch that has lost some: the rest as they lay in it, unpacked. They are packed in the batch's
+// own codec; every header field but length, count, largest timestamp and checksum stays.
+struct ThinnedRecords {
+  std::span<const std::byte> records;
+  std::int32_t count = 0;
+  base::Timestamp max_timestamp;  // not used when the batch bears log append time
+};
+base::Result<base::Buffer> build_thinned_batch(const BatchView& batch, const ThinnedRecords& kept);
+
 // The same records under another codec; every header field but codec, length and checksum stays.
 base::Result<base::Buffer> recompress(const BatchView& batch, Codec codec, int level = kDefaultLevel,
                                       std::size_t limit_bytes = kDefaultUnpackedLimitBytes);
