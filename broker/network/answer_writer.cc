@@ -17,7 +17,9 @@
 namespace broker {
 namespace {
 
-constexpr std::size_t kSendfileFrom = 64 << 10;
+constexpr std::size_t kPageBytes = 4096;
+// Of whole pages; what is left of a range of 64 KiB that begins anywhere.
+constexpr std::size_t kSendfileFrom = 56 << 10;
 // What one connection may write before the others of its loop get their turn, and how far the page cache is asked (and
 // filled) ahead: at 130 us per MiB others wait no longer than for one large produce.
 constexpr std::size_t kTurnBytes = 1 << 20;
@@ -38,7 +40,27 @@ void AnswerWriter::push(base::BufferChain chain) {
     pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(head_));
     head_ = 0;
   }
-  pieces_.insert(pieces_.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  for (auto& piece : from)
+    if (auto* range = std::get_if<base::FileSlice>(&piece))
+      push_range(std::move(*range));
+    else
+      pieces_.push_back(std::move(piece));
+}
+
+// Batches begin anywhere, the kernel's pipe holds sixteen pages: 64 KiB from the middle of a page go in two rounds and
+// cost twice what they cost from its beginning. So sendfile gets whole pages, and what stands before and behind them
+// travels with the memory around it.
+void AnswerWriter::push_range(base::FileSlice range) {
+  const auto lead = static_cast<std::size_t>((kPageBytes - range.position % kPageBytes) % kPageBytes);
+  if (range.file->descriptor() < 0 || range.size_bytes < lead + kSendfileFrom) {
+    pieces_.emplace_back(std::move(range));
+    return;
+  }
+  const auto whole = (range.size_bytes - lead) / kPageBytes * kPageBytes;
+  const auto rest = range.size_bytes - lead - whole;
+  if (lead > 0) pieces_.emplace_back(base::FileSlice{range.file, range.position, lead});
+  pieces_.emplace_back(base::FileSlice{range.file, range.position + lead, whole});
+  if (rest > 0) pieces_.emplace_back(base::FileSlice{std::move(range.file), range.position + lead + whole, rest});
 }
 
 AnswerWriter::Outcome AnswerWriter::write(int socket) {
@@ -60,6 +82,7 @@ AnswerWriter::Outcome AnswerWriter::write(int socket) {
   }
   pieces_.clear();
   head_ = 0;
+  warm_ = {};
   return Outcome::drained;
 }
 
@@ -100,7 +123,7 @@ AnswerWriter::Step AnswerWriter::send_memory(int socket) {
 AnswerWriter::Step AnswerWriter::send_file(int socket) {
   if (!is_warm(head_)) return Step::cold;
   const auto& range = std::get<base::FileSlice>(pieces_[head_]);
-  const auto want = std::min(range.size_bytes, warm_bytes_);
+  const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(range.size_bytes, warm_.end - range.position));
   for (;;) {
     auto position = static_cast<off_t>(range.position);
     const auto n = ::sendfile(socket, range.file->descriptor(), &position, want);
@@ -123,24 +146,36 @@ bool AnswerWriter::is_large(const base::FileSlice& range) const {
          (head_started_ && &range == std::get_if<base::FileSlice>(&pieces_[head_]));
 }
 
-// The one place that decides whether a range may be read on the loop.
+// The one place that decides whether a range may be read on the loop: a small one whole, of a large one the beginning.
 bool AnswerWriter::is_warm(std::size_t index) {
-  if (index == head_ && warm_bytes_ > 0) return true;
-  auto ahead = std::get<base::FileSlice>(pieces_[index]);
-  ahead.size_bytes = std::min(ahead.size_bytes, kWarmWindow);
+  const auto& range = std::get<base::FileSlice>(pieces_[index]);
+  const auto need = range.position + (is_large(range) ? 1 : range.size_bytes);
+  if (warm_.file == range.file.get() && warm_.begin <= range.position && need <= warm_.end) return true;
+  const auto ahead = run_at(index);
   if (look_ && !page_cache_holds(ahead)) return false;
-  if (index == head_) warm_bytes_ = ahead.size_bytes;
+  warm_ = {ahead.file.get(), ahead.position, ahead.position + ahead.size_bytes};
   return true;
 }
 
-base::FileSlice AnswerWriter::cold_range() const {
-  auto ahead = std::get<base::FileSlice>(pieces_[head_]);
-  ahead.size_bytes = std::min(ahead.size_bytes, kWarmWindow);
-  return ahead;
+// The range and those that go on where it ends, as far as the page cache is looked at in one go.
+base::FileSlice AnswerWriter::run_at(std::size_t index) const {
+  auto run = std::get<base::FileSlice>(pieces_[index]);
+  while (run.size_bytes < kWarmWindow && ++index < pieces_.size()) {
+    const auto* next = std::get_if<base::FileSlice>(&pieces_[index]);
+    if (!next || next->file != run.file || next->position != run.position + run.size_bytes) break;
+    run.size_bytes += next->size_bytes;
+  }
+  run.size_bytes = std::min(run.size_bytes, kWarmWindow);
+  return run;
 }
 
+base::FileSlice AnswerWriter::cold_range() const { return run_at(head_); }
+
 // Not asked again: pages that were evicted meanwhile must not send us round in circles.
-void AnswerWriter::warmed() { warm_bytes_ = cold_range().size_bytes; }
+void AnswerWriter::warmed() {
+  const auto run = cold_range();
+  warm_ = {run.file.get(), run.position, run.position + run.size_bytes};
+}
 
 // Replaces the first `bytes` of a file range by memory.
 bool AnswerWriter::load(std::size_t index, std::size_t bytes) {
@@ -160,10 +195,7 @@ bool AnswerWriter::load(std::size_t index, std::size_t bytes) {
     range.size_bytes -= bytes;
     pieces_.insert(pieces_.begin() + static_cast<std::ptrdiff_t>(index), std::move(slice));
   }
-  if (index == head_) {
-    warm_bytes_ = 0;
-    head_started_ = false;
-  }
+  if (index == head_) head_started_ = false;
   return true;
 }
 
@@ -182,13 +214,11 @@ void AnswerWriter::sent(std::size_t bytes) {
       const auto n = std::min(bytes, range.size_bytes);
       range.position += n;
       range.size_bytes -= n;
-      warm_bytes_ -= std::min(warm_bytes_, n);
       bytes -= n;
       if (range.size_bytes > 0) return;
     }
     piece = base::Slice{};  // what has left needs no memory
     ++head_;
-    warm_bytes_ = 0;
     head_started_ = false;
   }
 }
@@ -202,6 +232,7 @@ void AnswerWriter::clear() {
   pieces_ = {};
   head_ = 0;
   unsent_ = 0;
+  warm_ = {};
 }
 
 }  // namespace broker

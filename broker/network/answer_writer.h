@@ -11,8 +11,8 @@ namespace broker {
 
 // Lives on its connection's loop. Thin: what to send next is the order of the pieces.
 //
-// Measured (see the file ranges' threshold): up to some 16 KiB a pread into the gathered send wins, from 64 KiB up the
-// frame around the range goes out with MSG_MORE and the range by sendfile.
+// Up to some 16 KiB a pread into the gathered send wins; from 64 KiB up the whole pages of a range go by sendfile, and
+// what stands before and behind them with the frame around the range (measured: push_range).
 class AnswerWriter {
  public:
   enum class Outcome {
@@ -39,6 +39,13 @@ class AnswerWriter {
  private:
   enum class Step { sent, blocked, cold, failed };
 
+  struct Warm {                        // a stretch of a file that may be read without waiting
+    const base::File* file = nullptr;  // compared only
+    std::uint64_t begin = 0, end = 0;
+  };
+
+  void push_range(base::FileSlice range);
+  base::FileSlice run_at(std::size_t index) const;
   Step send_memory(int socket);
   Step send_file(int socket);
   bool is_large(const base::FileSlice& range) const;
@@ -51,8 +58,8 @@ class AnswerWriter {
   std::size_t head_ = 0;
   std::size_t unsent_ = 0;
   std::size_t sent_ = 0;
-  std::size_t warm_bytes_ = 0;  // of the file range at the head
-  bool head_started_ = false;   // part of the file range at the head has left by sendfile
+  Warm warm_;
+  bool head_started_ = false;  // part of the file range at the head has left by sendfile
   bool look_ = false;
   std::string failure_;
 };

@@ -9,8 +9,6 @@ using base::ErrorCode;
 using base::fail;
 using base::Result;
 
-// One index interval and a header: what separates an index entry from the batch that is looked for.
-constexpr std::size_t kWindowBytes = 4096 + protocol::kBatchHeaderBytes;
 constexpr std::size_t kPieceBytes = 1 << 20;
 
 }  // namespace

@@ -17,6 +17,9 @@ namespace storage {
 // window or per entry, whichever is less. Borrows the file. Not thread-safe.
 class HeaderScan {
  public:
+  // One index interval and a header: what separates an index entry from the batch that is looked for.
+  static constexpr std::size_t kWindowBytes = 4096 + protocol::kBatchHeaderBytes;
+
   HeaderScan(const base::File& file, std::uint64_t from, std::uint64_t to) : file_(&file), position_(from), end_(to) {}
 
   struct Found {

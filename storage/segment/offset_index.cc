@@ -31,20 +31,34 @@ Status OffsetIndex::append(Offset offset, std::uint64_t position) {
   return entries_.append(entry);
 }
 
-Result<std::optional<OffsetIndex::Entry>> OffsetIndex::find(Offset offset) const {
+Result<OffsetIndex::Around> OffsetIndex::find(Offset offset) const {
   auto behind = entries_.partition_point([&](const std::byte* at) { return decode(at).offset <= offset; });
   if (!behind) return behind.error();
-  if (*behind == 0) return std::optional<Entry>{};
+  Around found;
+  if (*behind > 0) {
+    auto below = read(*behind - 1);
+    if (!below) return below.error();
+    found.below = *below;
+  }
+  if (*behind < count()) {
+    auto above = read(*behind);
+    if (!above) return above.error();
+    found.above = *above;
+  }
+  return found;
+}
+
+Result<OffsetIndex::Entry> OffsetIndex::read(std::size_t i) const {
   std::array<std::byte, kEntryBytes> entry;
-  if (auto s = entries_.read(*behind - 1, entry); !s) return s.error();
-  return std::optional(decode(entry.data()));
+  if (auto s = entries_.read(i, entry); !s) return s.error();
+  return decode(entry.data());
 }
 
 Result<std::optional<OffsetIndex::Entry>> OffsetIndex::last() const {
   if (count() == 0) return std::optional<Entry>{};
-  std::array<std::byte, kEntryBytes> entry;
-  if (auto s = entries_.read(count() - 1, entry); !s) return s.error();
-  return std::optional(decode(entry.data()));
+  auto entry = read(count() - 1);
+  if (!entry) return entry.error();
+  return std::optional(*entry);
 }
 
 Status OffsetIndex::truncate_to(Offset offset) {

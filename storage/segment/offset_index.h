@@ -37,8 +37,11 @@ class OffsetIndex {
 
   // Ignored when the index is full or the offset does not rise: an index may know less, never contradict itself.
   Status append(Offset offset, std::uint64_t position);
-  // The greatest entry at or below `offset`; nothing: begin at the front of the file.
-  Result<std::optional<Entry>> find(Offset offset) const;
+  // The greatest entry at or below `offset` and the one behind it. Nothing below: begin at the front of the file.
+  struct Around {
+    std::optional<Entry> below, above;
+  };
+  Result<Around> find(Offset offset) const;
   Result<std::optional<Entry>> last() const;
   // Drops the entries at and above `offset`.
   Status truncate_to(Offset offset);
@@ -47,6 +50,7 @@ class OffsetIndex {
 
  private:
   Entry decode(const std::byte* at) const;
+  Result<Entry> read(std::size_t i) const;
 
   EntryFile entries_;
   Offset base_;

@@ -135,25 +135,36 @@ std::optional<Segment::Place> Segment::locate_recent(Offset offset) const {
   return std::nullopt;
 }
 
+// Where one read cannot show both what the index names below `offset` and what follows it, the entry above may name the
+// very batch: readers that walk from batch to batch find it with one read instead of two.
 Result<HeaderScan> Segment::scan_from(Offset offset) {
   if (auto s = load_indexes(); !s) return s.error();
-  auto entry = offset_index_.find(offset);
-  if (!entry) return entry.error();
-  const auto position = *entry ? (*entry)->position : std::uint64_t{0};
-  HeaderScan scan(*data_, position, size_);
-  if (position == 0) return scan;
-  // Whatever the index says, a batch must begin there, and not beyond what we look for.
-  if (position < size_) {
-    auto first = scan.next();
-    if (!first && first.error().code != ErrorCode::corrupt_message) return first.error();
-    if (first && *first && (*first)->header.base_offset <= offset && (*first)->header.base_offset >= base_) {
-      scan.go_to(position);
-      return scan;
-    }
+  auto around = offset_index_.find(offset);
+  if (!around) return around.error();
+  const auto position = around->below ? around->below->position : std::uint64_t{0};
+  if (around->above && around->above->position > position + HeaderScan::kWindowBytes) {
+    auto scan = scan_at(around->above->position, offset);
+    if (!scan || *scan) return scan ? std::move(**scan) : Result<HeaderScan>(scan.error());
   }
+  if (position == 0) return HeaderScan(*data_, position, size_);
+  auto scan = scan_at(position, offset);
+  if (!scan) return scan.error();
+  if (*scan) return std::move(**scan);
   if (rebuilt_) return HeaderScan(*data_, 0, size_);
   if (auto s = rebuild_indexes(); !s) return s.error();
   return scan_from(offset);
+}
+
+// Whatever the index says, a batch must begin there, and not beyond what is looked for. Nothing: it does not.
+Result<std::optional<HeaderScan>> Segment::scan_at(std::uint64_t position, Offset offset) {
+  if (position >= size_) return std::optional<HeaderScan>{};
+  HeaderScan scan(*data_, position, size_);
+  auto first = scan.next();
+  if (!first && first.error().code != ErrorCode::corrupt_message) return first.error();
+  if (!first || !*first || (*first)->header.base_offset > offset || (*first)->header.base_offset < base_)
+    return std::optional<HeaderScan>{};
+  scan.go_to(position);
+  return std::optional(std::move(scan));
 }
 
 Result<std::optional<Segment::Place>> Segment::locate(Offset offset) {

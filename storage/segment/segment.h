@@ -151,6 +151,7 @@ class Segment {
   std::optional<Place> locate_recent(Offset offset) const;
   // From an entry at or before the one that reaches `offset`, as the index tells.
   Result<HeaderScan> scan_from(Offset offset);
+  Result<std::optional<HeaderScan>> scan_at(std::uint64_t position, Offset offset);
 
   FileSystem& files_;
   std::string directory_;

@@ -18,15 +18,20 @@ TEST_CASE("an offset index answers alike from memory, from its file, and after i
   REQUIRE(files.create_directories("/d").ok());
   OffsetIndex index(files, kPath, Offset{1000}, 8 * 5000);
   REQUIRE(index.load().ok());
-  CHECK_FALSE(index.find(Offset{5000}).value());
+  CHECK_FALSE(index.find(Offset{5000}).value().below);
+  CHECK_FALSE(index.find(Offset{5000}).value().above);
   for (int i = 0; i < 3000; ++i)
     REQUIRE(index.append(Offset{1000 + 10 * i + 5}, static_cast<std::uint64_t>(i) * 100).ok());
   const auto check = [](const OffsetIndex& one) {
-    CHECK_FALSE(one.find(Offset{1004}).value());
+    CHECK_FALSE(one.find(Offset{1004}).value().below);
+    CHECK(one.find(Offset{1004}).value().above->offset == Offset{1005});
     for (int i = 0; i < 3000; i += 37) {
       const OffsetIndex::Entry expected{Offset{1000 + 10 * i + 5}, static_cast<std::uint64_t>(i) * 100};
-      REQUIRE(one.find(expected.offset).value() == expected);
-      REQUIRE(one.find(expected.offset + 9).value() == expected);
+      REQUIRE(one.find(expected.offset).value().below == expected);
+      REQUIRE(one.find(expected.offset + 9).value().below == expected);
+      const auto above = one.find(expected.offset + 9).value().above;
+      REQUIRE(above.has_value() == (i + 1 < 3000));
+      if (above) REQUIRE(*above == OffsetIndex::Entry{expected.offset + 10, expected.position + 100});
     }
     CHECK(one.last().value()->offset == Offset{1000 + 29990 + 5});
   };
@@ -68,7 +73,7 @@ TEST_CASE("an index is cut at any entry and goes on from there") {
     REQUIRE(again.load().ok());
     REQUIRE(again.count() == static_cast<std::size_t>(keep) + 1);
     REQUIRE(again.last().value()->offset == Offset{5000});
-    if (keep > 0) REQUIRE(again.find(Offset{keep}).value()->offset == Offset{keep});
+    if (keep > 0) REQUIRE(again.find(Offset{keep}).value().below->offset == Offset{keep});
   }
 }
 
@@ -79,7 +84,7 @@ TEST_CASE("what an index kept of an earlier search never outlives the entries") 
   const auto fill = [&](int from, std::uint64_t stamp) {
     for (int i = from; i < 3000; ++i) REQUIRE(index.append(Offset{i}, stamp + static_cast<std::uint64_t>(i)).ok());
   };
-  const auto position = [&](int offset) { return index.find(Offset{offset}).value()->position; };
+  const auto position = [&](int offset) { return index.find(Offset{offset}).value().below->position; };
   fill(0, 10'000);
   for (int round = 1; round <= 4; ++round) {
     const int cut = 700 * round - 600;
@@ -93,7 +98,7 @@ TEST_CASE("what an index kept of an earlier search never outlives the entries") 
     REQUIRE(position(cut + 1) == static_cast<std::uint64_t>(10'000 * (round + 1) + cut + 1));
   }
   index.restart();
-  CHECK_FALSE(index.find(Offset{1000}).value());
+  CHECK_FALSE(index.find(Offset{1000}).value().below);
 }
 
 TEST_CASE("an offset index takes rising offsets only and stops when it is full") {
