@@ -2,8 +2,10 @@
 //
 //   bench_bare produce <directory> <answer bytes> <pieces>    receive, CRC-32C, pwrite into the page cache, answer;
 //                                                             a frame goes into <pieces> files in equal parts
-//   bench_bare fetch <directory> <answer bytes>               receive, answer a head with MSG_MORE and that many bytes
-//                                                             of <directory>/data by sendfile
+//   bench_bare fetch <directory> <answer bytes> [batches|pages]   receive, answer a head with MSG_MORE and that many
+//                                                             bytes of <directory>/data by sendfile: beginning where
+//                                                             batches do, as consumers ask, or at whole pages, which
+//                                                             costs sendfile half as much
 //
 // Prints its port. Frames have Kafka's size prefix; answers are a head as long as the broker's with zeros in it.
 // Socket buffers as the broker sets them by default.
@@ -37,6 +39,7 @@ struct Work {
   std::string directory;
   std::size_t answer_bytes = 0;
   std::size_t pieces = 1;
+  bool from_pages = false;
 };
 
 struct Connection {
@@ -183,10 +186,10 @@ class Server {
     while (c.fetches_owed > 0) {
       if (c.fetch_left == 0) {
         if (::send(c.fd, head_.data(), head_.size(), MSG_MORE | MSG_NOSIGNAL) < 0) return arm(c, true);
-        // From batch to batch, as consumers walk: seldom at the beginning of a page.
         c.fetch_at = c.next_fetch_at;
         c.fetch_left = static_cast<off_t>(work_.answer_bytes);
-        c.next_fetch_at += c.fetch_left / kBatchBytes * kBatchBytes;
+        // From batch to batch is how consumers walk: seldom at the beginning of a page.
+        c.next_fetch_at += work_.from_pages ? c.fetch_left : c.fetch_left / kBatchBytes * kBatchBytes;
         if (c.next_fetch_at + c.fetch_left > kDataBytes) c.next_fetch_at = 0;
       }
       while (c.fetch_left > 0) {
@@ -217,11 +220,13 @@ class Server {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4) die("usage: bench_bare produce|fetch <directory> <answer bytes> [<pieces>]");
+  if (argc < 4)
+    die("usage: bench_bare produce <directory> <answer bytes> [<pieces>]\n       bench_bare fetch <directory> <answer "
+        "bytes> [batches|pages]");
   std::signal(SIGPIPE, SIG_IGN);
-  Server server({.fetches = std::string_view(argv[1]) == "fetch",
-                 .directory = argv[2],
-                 .answer_bytes = std::stoul(argv[3]),
-                 .pieces = argc > 4 ? std::stoul(argv[4]) : 1});
+  Work work{.fetches = std::string_view(argv[1]) == "fetch", .directory = argv[2], .answer_bytes = std::stoul(argv[3])};
+  if (argc > 4 && work.fetches) work.from_pages = std::string_view(argv[4]) == "pages";
+  if (argc > 4 && !work.fetches) work.pieces = std::stoul(argv[4]);
+  Server server(std::move(work));
   server.run();
 }

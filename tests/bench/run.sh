@@ -3,6 +3,8 @@
 #
 # produce, fetch: the same frames from the same client to the broker and to bench_bare, alternating, each started
 #   afresh on an empty directory; medians of PAIRS runs (default 5). "CPU" is what the server process used.
+#   Two floors for fetch: sendfile from where batches begin, as consumers ask for, and from whole pages, which no broker
+#   is asked for but which is the least that sendfile can cost.
 # start: time to the first answer, memory, size.    kcat: throughput with kcat, 100 B and 1 KiB records.
 # THREADS (default 1: as many as the bare server) is the broker's num.network.threads. BUILD names the build directory.
 # SCALE multiplies the number of requests. CASES picks produce and fetch lines by a pattern.
@@ -50,7 +52,7 @@ start_broker() {  # sets server and port
   done
 }
 
-start_bare() {  # <produce|fetch> <answer bytes> [pieces]; sets server and port
+start_bare() {  # <produce|fetch> <answer bytes> <pieces|batches|pages>; sets server and port
   rm -rf "$work/data" && mkdir "$work/data"
   rm -f "$work/port"
   "$bare" "$1" "$work/data" "${@:2}" > "$work/port" &
@@ -68,16 +70,16 @@ stop_server() {
 field() { sed -n "s/.*$1=\([0-9.]*\).*/\1/p"; }
 median() { sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
 
-# <label> <produce|fetch> <answer bytes> <pieces> <load options>...
+# <label> <produce|fetch> <answer bytes> <what bench_bare is told> <load options>...
 compare() {
-  local label=$1 what=$2 answer=$3 pieces=$4 options=("${@:5}")
+  local label=$1 what=$2 answer=$3 told=$4 options=("${@:5}")
   [[ $label =~ $cases ]] || return 0
   : > "$work/broker.out"; : > "$work/bare.out"
   for _ in $(seq "$pairs"); do
     start_broker
     "$load" "$port" "$server" "$what" "${options[@]}" >> "$work/broker.out"
     stop_server
-    start_bare "$what" "$answer" "$pieces"
+    start_bare "$what" "$answer" "$told"
     "$load" "$port" "$server" "$what" "${options[@]}" bare=1 >> "$work/bare.out"
     stop_server
   done
@@ -112,8 +114,11 @@ measure_produce() {
 
 measure_fetch() {
   head_line fetch
-  compare '64 KiB' fetch 65536 1 bytes=65536 count="$(count 30000)" connections=2
-  compare '1 MiB' fetch 1048576 1 bytes=1048576 count="$(count 3000)" connections=2
+  local from
+  for from in batches pages; do
+    compare "64 KiB, bare from $from" fetch 65536 $from bytes=65536 count="$(count 30000)" connections=2
+    compare "1 MiB, bare from $from" fetch 1048576 $from bytes=1048576 count="$(count 3000)" connections=2
+  done
 }
 
 measure_start() {
