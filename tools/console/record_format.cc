@@ -68,6 +68,8 @@ std::variant<RecordFormat::Deserializer, Failure> RecordFormat::deserializer(std
 std::variant<RecordFormat, Failure> RecordFormat::make(std::string_view formatter, const config::Texts& properties) {
   RecordFormat format;
   std::string_view name = class_name(formatter);
+  format.internal_ = find_record_formatter(formatter);
+  if (format.internal_) return format;
   format.silent_ = name == "NoOpMessageFormatter";
   // The logging formatter prints as the default one does; what it logs besides is below the tools' level.
   if (!format.silent_ && name != "DefaultMessageFormatter" && name != "LoggingMessageFormatter")
@@ -112,6 +114,15 @@ Outcome RecordFormat::print_field(Deserializer how, const std::optional<std::str
 
 Outcome RecordFormat::print(const ConsumedRecord& record, std::string& out) const {
   if (silent_) return std::nullopt;
+  if (internal_) {
+    const auto bytes = [](const std::optional<std::string_view>& text) {
+      return text ? MaybeBytes(base::as_bytes(*text)) : std::nullopt;
+    };
+    auto shown = internal_(bytes(record.key), bytes(record.value));
+    if (auto* failure = std::get_if<Failure>(&shown)) return *failure;
+    out += std::get<std::optional<std::string>>(shown).value_or("");
+    return std::nullopt;
+  }
   bool first = true;
   auto next_field = [&] {
     if (!first) out += key_separator_;

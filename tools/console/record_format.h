@@ -12,6 +12,7 @@
 
 #include "config/value.h"
 #include "tools/client/failure.h"
+#include "tools/internal_topics/record_text.h"
 
 namespace tools {
 
@@ -43,6 +44,7 @@ class RecordFormat {
   Outcome print_field(Deserializer how, const std::optional<std::string_view>& bytes, std::string& out) const;
 
   bool silent_ = false;
+  RecordFormatter internal_ = nullptr;  // set: shows records of an internal topic, and nothing else counts
   bool print_timestamp_ = false;
   bool print_partition_ = false;
   bool print_offset_ = false;
