@@ -73,8 +73,10 @@ Options declare() {
           with("isolation-level", "", "read_committed leaves out records of transactions that did not commit.",
                "read_uncommitted"),
           with("formatter", "class",
-               "How records are shown: DefaultMessageFormatter, LoggingMessageFormatter or "
-               "NoOpMessageFormatter, with the name of their Java package.",
+               "How records are shown: DefaultMessageFormatter, LoggingMessageFormatter or NoOpMessageFormatter, with "
+               "the "
+               "name of their Java package; the formatters of __consumer_offsets and __transaction_state under their "
+               "whole names.",
                "kafka.tools.DefaultMessageFormatter"),
           with("formatter-config", "config file", "A properties file with what --property sets; that wins."),
           {.name = "property",

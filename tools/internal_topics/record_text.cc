@@ -183,24 +183,28 @@ std::string text_of(const OffsetRecordValue& value) {
       value.commit_timestamp, value.expire_timestamp == -1 ? "None" : some(std::to_string(value.expire_timestamp)));
 }
 
-std::string text_of(const GroupRecordMember& member, const GroupRecordValue& group) {
+// A record that could name a static member and does not is shown as Some(null), an older one as None.
+std::string instance_text(const GroupRecordMember& member, std::int16_t version) {
+  return version < 3 ? "None" : some(member.group_instance_id.value_or("null"));
+}
+
+std::string text_of(const GroupRecordMember& member, const GroupRecordValue& group, std::int16_t version) {
   return fmt::format(
       "{0} -> MemberMetadata(memberId={0}, groupInstanceId={1}, clientId={2}, clientHost={3}, sessionTimeoutMs={4}, "
       "rebalanceTimeoutMs={5}, supportedProtocols=List({6}), )",
-      member.member_id, member.group_instance_id ? some(*member.group_instance_id) : "None", member.client_id,
-      member.client_host, member.session_timeout, member.rebalance_or_session_timeout(),
-      group.protocol.value_or("null"));
+      member.member_id, instance_text(member, version), member.client_id, member.client_host, member.session_timeout,
+      member.rebalance_or_session_timeout(), group.protocol.value_or("null"));
 }
 
-std::string text_of(const std::string& id, const GroupRecordValue& group) {
+std::string text_of(const std::string& id, const GroupRecordValue& group, std::int16_t version) {
   std::vector<std::string> members;
-  for (const auto& member : members_in_order(group)) members.push_back(text_of(member, group));
+  for (const auto& member : members_in_order(group)) members.push_back(text_of(member, group, version));
   return fmt::format("GroupMetadata(groupId={}, generation={}, protocolType={}, currentState={}, members=HashMap({}))",
                      id, group.generation, group.protocol_type.empty() ? "None" : some(group.protocol_type),
                      group.members.empty() ? "Empty" : "Stable", fmt::join(members, ", "));
 }
 
-std::string text_of(const std::string& id, const TxnRecordValue& txn) {
+std::string text_of(const std::string& id, const TxnRecordValue& txn, std::int16_t) {
   return fmt::format(
       "TransactionMetadata(transactionalId={}, producerId={}, producerEpoch={}, txnTimeoutMs={}, state={}, "
       "pendingState=None, topicPartitions=HashSet({}), txnStartTimestamp={}, txnLastUpdateTimestamp={})",
@@ -241,7 +245,7 @@ FormattedRecord as_text(const MaybeBytes& key_bytes, const MaybeBytes& value_byt
     if constexpr (std::is_same_v<Key, OffsetRecordKey>)
       value_text = text_of(std::get<Value>(value));
     else
-      value_text = text_of(id_of(*key), std::get<Value>(value));
+      value_text = text_of(id_of(*key), std::get<Value>(value), *protocol::version_of(*value_bytes));
   }
   if constexpr (std::is_same_v<Key, OffsetRecordKey>)
     return std::optional(fmt::format("[{},{},{}]::{}\n", key->group, key->topic, key->partition, value_text));

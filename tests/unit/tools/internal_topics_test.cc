@@ -188,7 +188,7 @@ TEST_CASE("the formatters show their own kind of record and leave out the other"
         "members=HashMap(consumer-0-abc -> MemberMetadata(memberId=consumer-0-abc, groupInstanceId=Some(inst), "
         "clientId=client, clientHost=/10.0.0.1, sessionTimeoutMs=10000, rebalanceTimeoutMs=60000, "
         "supportedProtocols=List(range), ), consumer-1-abc -> MemberMetadata(memberId=consumer-1-abc, "
-        "groupInstanceId=None, clientId=client, clientHost=/10.0.0.1, sessionTimeoutMs=10000, "
+        "groupInstanceId=Some(null), clientId=client, clientHost=/10.0.0.1, sessionTimeoutMs=10000, "
         "rebalanceTimeoutMs=60000, supportedProtocols=List(range), )))\n");
   CHECK(formatted("org.apache.kafka.tools.consumer.OffsetsMessageFormatter", committed) ==
         R"({"key":{"version":1,"data":{"group":"g","topic":"a-b","partition":3}},"value":{"version":3,"data":)"
