@@ -167,9 +167,10 @@ ProtocolVersion BrokerSettings::protocol_version() const {
   return *version;
 }
 
+bool BrokerSettings::keeps_newest_format() const { return protocol_version() >= *find_protocol_version("3.0-IV0"); }
+
 std::string BrokerSettings::message_format_version() const {
-  if (protocol_version() >= *find_protocol_version("3.0-IV0")) return "3.0-IV1";
-  return log_message_format_version;
+  return keeps_newest_format() ? "3.0-IV1" : log_message_format_version;
 }
 
 Value BrokerSettings::for_listener(std::string_view listener, std::string_view key) const {

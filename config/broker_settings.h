@@ -56,6 +56,8 @@ struct BrokerSettings : BrokerFields {
   std::int32_t threads_moving_logs() const;           // num.replica.alter.log.dirs.threads, or one per directory
   std::optional<std::string> token_secret() const;    // delegation.token.secret.key, .master.key
   ProtocolVersion protocol_version() const;           // inter.broker.protocol.version
+  // From protocol 3.0 on records are kept in the newest format, whatever else is set (KIP-724).
+  bool keeps_newest_format() const;
   // log.message.format.version, which counts only while the inter-broker protocol is older than 3.0.
   std::string message_format_version() const;
   // Without zookeeper.connect the broker keeps its own metadata and is alone.

@@ -84,6 +84,7 @@ base::Status check_together(const BrokerSettings& broker, const TopicSettings& t
 
 TopicSettings::TopicSettings(const BrokerSettings& broker) {
   for (const auto& setting : topic_settings()) setting.assign(*this, setting.inherited(broker));
+  keeps_newest_format_ = broker.keeps_newest_format();
 }
 
 TopicSettings TopicSettings::with(const BrokerSettings& broker, const Texts& overrides) {
@@ -107,6 +108,12 @@ CompressionType TopicSettings::compression() const {
 
 TimestampType TopicSettings::timestamp_type() const {
   return message_timestamp_type == "LogAppendTime" ? TimestampType::log_append_time : TimestampType::create_time;
+}
+
+int TopicSettings::record_version() const {
+  const auto version = find_protocol_version(message_format_version);
+  base::invariant(version.has_value(), "message.format.version was checked when it was set");
+  return keeps_newest_format_ ? 2 : version->record_version();
 }
 
 bool TopicSettings::deletes() const { return holds(cleanup_policy, "delete"); }

@@ -37,8 +37,11 @@ struct TopicSettings : TopicFields {
   static TopicSettings with(const BrokerSettings& broker, const Texts& overrides);
 
   // --- the same facts in the form rules want them ---
-  CompressionType compression() const;           // compression.type
-  TimestampType timestamp_type() const;          // message.timestamp.type
+  CompressionType compression() const;   // compression.type
+  TimestampType timestamp_type() const;  // message.timestamp.type
+  // The format records are kept in, 0 to 2: message.format.version, or the newest when the inter-broker protocol is 3.0
+  // or later, whatever was set.
+  int record_version() const;
   bool deletes() const;                          // cleanup.policy holds delete
   bool compacts() const;                         // cleanup.policy holds compact
   std::int64_t timestamp_before_max_ms() const;  // message.timestamp.before.max.ms, or else .difference.max.ms
@@ -49,6 +52,9 @@ struct TopicSettings : TopicFields {
   std::int64_t roll_jitter_ms() const;
 
   bool operator==(const TopicSettings& other) const;
+
+ private:
+  bool keeps_newest_format_ = true;  // the inter-broker protocol says so
 };
 
 // A row of the table together with its member.

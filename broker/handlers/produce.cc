@@ -185,7 +185,9 @@ struct Appending {
       if (!rejection->of_request) tell_log_start(answer, rejection->error.code, *partition);
       return refuse(answer, std::move(*rejection), request.version());
     }
-    const auto appended = partition->append(std::get<storage::Admitted>(admission), acks);
+    auto* messages = std::get_if<storage::MessageSet>(&admission);
+    const auto appended =
+        messages ? partition->append(*messages, acks) : partition->append(std::get<storage::Admitted>(admission), acks);
     if (!appended) return refuse_append(answer, appended.error().code, *partition);
 
     const auto& info = appended->info;

@@ -19,6 +19,9 @@ namespace {
 
 constexpr std::size_t kCrcAt = 12;
 constexpr std::size_t kCrcCoversFrom = 16;
+constexpr std::size_t kMagicAt = 16;
+constexpr std::size_t kAttributesAt = 17;
+constexpr std::size_t kTimestampAt = 18;
 
 std::size_t key_length_at(std::int8_t magic) { return magic == 0 ? 18 : 26; }
 
@@ -65,6 +68,15 @@ std::byte* put_sized(std::byte* at, const OptionalBytes& bytes) {
 bool legacy_crc_ok(std::span<const std::byte> entry) {
   base::invariant(entry.size() >= kLegacyHeaderBytes[0], "a whole entry");
   return crc32_of(entry) == load_big_endian<std::uint32_t>(entry.data() + kCrcAt);
+}
+
+void set_timestamp(std::span<std::byte> entry, TimestampType type, base::Timestamp timestamp) {
+  base::invariant(entry.size() >= kLegacyHeaderBytes[1] && entry[kMagicAt] == std::byte{1}, "an entry of magic 1");
+  constexpr auto kAppendTime = std::byte{1 << 3};
+  auto& attributes = entry[kAttributesAt];
+  attributes = type == TimestampType::log_append_time ? attributes | kAppendTime : attributes & ~kAppendTime;
+  store_big_endian(entry.data() + kTimestampAt, base::to_ms(timestamp));
+  store_big_endian(entry.data() + kCrcAt, crc32_of(entry));
 }
 
 LegacyReader::LegacyReader(const EntryView& entry, std::size_t limit_bytes) : messages_(entry.bytes()), count_(1) {

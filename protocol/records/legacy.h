@@ -29,6 +29,9 @@ namespace protocol {
 // Of one whole entry of magic 0 or 1. For a compressed one this says nothing of the messages inside.
 bool legacy_crc_ok(std::span<const std::byte> entry);
 
+// Of one whole entry of magic 1; computes its checksum anew. On a compressed message it speaks for those inside.
+void set_timestamp(std::span<std::byte> entry, TimestampType type, base::Timestamp timestamp);
+
 struct LegacyRecordView {
   base::Offset offset;  // absolute
   std::int8_t magic = 0;

@@ -99,13 +99,22 @@ base::Result<std::shared_ptr<const PartitionSettings>> Partition::ready_to_appen
   return settings_;
 }
 
-base::Result<AppendOutcome> Partition::append(storage::Admitted& admitted, Acks acks) {
+base::Result<storage::AppendInfo> Partition::write(storage::Admitted& admitted) {
+  return log_->append_as_leader({&admitted.batch, 1}, state_.leader_epoch);
+}
+
+base::Result<storage::AppendInfo> Partition::write(storage::MessageSet& messages) {
+  return log_->append_as_leader(messages);
+}
+
+template <class Records>
+base::Result<AppendOutcome> Partition::append_admitted(Records& records, Acks acks) {
   AppendOutcome outcome;
   WaiterList woken;
   {
     absl::MutexLock lock(&mutex_);
     if (auto s = check_append(acks); !s) return s.error();
-    auto appended = log_->append_as_leader({&admitted.batch, 1}, state_.leader_epoch);
+    auto appended = write(records);
     if (!appended) return appended.error();
     outcome.info = *appended;
     advance_high_watermark();
@@ -114,6 +123,14 @@ base::Result<AppendOutcome> Partition::append(storage::Admitted& admitted, Acks 
   }
   wake_all(woken);
   return outcome;
+}
+
+base::Result<AppendOutcome> Partition::append(storage::Admitted& admitted, Acks acks) {
+  return append_admitted(admitted, acks);
+}
+
+base::Result<AppendOutcome> Partition::append(storage::MessageSet& messages, Acks acks) {
+  return append_admitted(messages, acks);
 }
 
 std::optional<base::ErrorCode> Partition::replicated(Offset next_offset) const {
@@ -219,12 +236,16 @@ base::Result<OffsetAnswer> Partition::earliest(const TimestampQuery& query) {
   const auto start = log_->log_start_offset();
   // The epoch under which the first record was written, so that a consumer can validate its position later.
   const auto epoch = log_->epochs().epoch_at(start);
-  return OffsetAnswer{start, base::kNoTimestamp, epoch.value_or(state_.leader_epoch)};
+  const auto otherwise = settings_->log.record_version < 2 ? base::kNoLeaderEpoch : state_.leader_epoch;
+  return OffsetAnswer{start, base::kNoTimestamp, epoch.value_or(otherwise)};
 }
 
 base::Result<OffsetAnswer> Partition::offset_for_time(const TimestampQuery& query) {
   absl::MutexLock lock(&mutex_);
   if (auto s = check_leader(query.current_leader_epoch); !s) return s.error();
+  if (settings_->log.record_version == 0)
+    return fail(ErrorCode::unsupported_for_message_format,
+                "the records of {} have no timestamps (message.format.version)", name_);
   auto found = log_->offset_for_timestamp(query.at, bound_of(query.isolation));
   if (!found) return found.error();
   if (*found)

@@ -88,6 +88,7 @@ class Partition {
   base::Result<std::shared_ptr<const PartitionSettings>> ready_to_append(Acks acks) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The same again under the lock, then what the log and its producers' rules say.
   base::Result<AppendOutcome> append(storage::Admitted& admitted, Acks acks) ABSL_LOCKS_EXCLUDED(mutex_);
+  base::Result<AppendOutcome> append(storage::MessageSet& messages, Acks acks) ABSL_LOCKS_EXCLUDED(mutex_);
   // After append: nothing while it is not on all in-sync replicas, then the verdict for acks=all.
   std::optional<base::ErrorCode> replicated(base::Offset next_offset) const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -130,6 +131,10 @@ class Partition {
 
   base::Status check_leader(base::LeaderEpoch current_leader_epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Status check_append(Acks acks) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  base::Result<storage::AppendInfo> write(storage::Admitted& admitted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  base::Result<storage::AppendInfo> write(storage::MessageSet& messages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  template <class Records>
+  base::Result<AppendOutcome> append_admitted(Records& records, Acks acks) ABSL_LOCKS_EXCLUDED(mutex_);
   std::int32_t in_sync_count() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::int32_t needed_in_sync() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Offset bound_of(Isolation isolation) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -258,6 +258,70 @@ base::Result<base::Buffer> renumbered(const Batch& batch, const AdmissionRules& 
   return std::move(builder).build();
 }
 
+// What becomes of records in a topic that keeps magic 0 or 1.
+protocol::LegacySpec spec_of(Codec codec, const ProducePayload& payload, const AdmissionRules& rules) {
+  const bool stamps = rules.timestamps == TimestampType::log_append_time && rules.record_version == 1;
+  // A compressed message of magic 0 is made when its offsets are known.
+  const bool packed_later = rules.record_version == 0;
+  return {.magic = static_cast<std::int8_t>(rules.record_version),
+          .codec = packed_later ? Codec::none : codec,
+          .level = rules.level,
+          .log_append_time = stamps ? std::optional{payload.now} : std::nullopt};
+}
+
+// The limit holds for each message that is written.
+std::optional<Rejection> check_message_sizes(std::span<const std::byte> set, const AdmissionRules& rules) {
+  protocol::EntryCursor cursor{set};
+  while (const auto entry = cursor.next())
+    if (entry->size_bytes() > rules.max_batch_bytes)
+      return reject(ErrorCode::message_too_large, "a message of {} bytes after conversion where {} are allowed",
+                    entry->size_bytes(), rules.max_batch_bytes);
+  if (set.size() > rules.segment_bytes)
+    return reject(ErrorCode::record_list_too_large, "{} bytes for segments of {}", set.size(), rules.segment_bytes);
+  return std::nullopt;
+}
+
+Admission message_set(base::Result<base::Buffer> built, Codec codec, std::int32_t record_count,
+                      const ProducePayload& payload, const AdmissionRules& rules) {
+  if (!built) return unreadable(built.error());
+  MessageSet set{
+      .bytes = {},
+      .rewritten = std::move(*built),
+      .record_count = record_count,
+      .pack_as = rules.record_version == 0 ? codec : Codec::none,
+      .level = rules.level,
+      .max_entry_bytes = rules.max_batch_bytes,
+      .append_time = rules.timestamps == TimestampType::log_append_time ? std::optional{payload.now} : std::nullopt};
+  set.bytes = set.rewritten.bytes();
+  if (set.pack_as == Codec::none)
+    if (auto refused = check_message_sizes(set.bytes, rules)) return std::move(*refused);
+  return set;
+}
+
+Admission admit_batch_as_messages(const ProducePayload& payload, const AdmissionRules& rules) {
+  const auto batch = whole_batch(payload.records);
+  if (auto refused = check_header(batch, payload, rules)) return std::move(*refused);
+  if (batch.is_transactional() || batch.has_producer())
+    return reject(ErrorCode::unsupported_for_message_format, "{} records cannot be used with magic version {}",
+                  batch.is_transactional() ? "Transactional" : "Idempotent", rules.record_version);
+  RecordChecks checks{payload, rules, {.claims_append_time = batch.timestamp_type() == TimestampType::log_append_time}};
+  if (auto refused = walk(batch, rules, checks)) return std::move(*refused);
+
+  const auto codec = rules.codec.value_or(batch.codec());
+  if (codec == Codec::zstd)
+    return reject(ErrorCode::unknown_server_error, "zstd in messages of magic {}", rules.record_version);
+  protocol::LegacyBuilder builder{spec_of(codec, payload, rules)};
+  protocol::RecordReader reader{batch, rules.unpacked_limit_bytes};
+  protocol::RecordView record;
+  for (base::Offset next{0}; reader.next(record); next += 1) {
+    if (record.header_count > 0)
+      return reject(ErrorCode::unknown_server_error, "Magic v{} does not support record headers", rules.record_version);
+    builder.add(next, protocol::timestamp_of(batch, record), record.key, record.value);
+  }
+  if (!reader.status()) return unreadable(reader.status().error());
+  return message_set(std::move(builder).build(), codec, checks.count(), payload, rules);
+}
+
 Admission admit_batch(const ProducePayload& payload, const AdmissionRules& rules) {
   auto batch = whole_batch(payload.records);
   if (auto refused = check_header(batch, payload, rules)) return std::move(*refused);
@@ -323,7 +387,51 @@ std::optional<Rejection> check_message(const EntryView& entry, const AdmissionRu
   return std::nullopt;
 }
 
-// Old clients' messages become one batch.
+// The messages as they came, in place: of the topic's magic and codec, which need but their offsets.
+Admission keep_messages(std::span<std::byte> set, const RecordChecks& checks, const ProducePayload& payload,
+                        const AdmissionRules& rules) {
+  if (auto refused = check_message_sizes(set, rules)) return std::move(*refused);
+  const bool stamps = rules.timestamps == TimestampType::log_append_time;
+  for (std::size_t position = 0; rules.record_version == 1 && position < set.size();) {
+    const auto rest = set.subspan(position);
+    const auto entry = EntryView::parse(rest);
+    base::invariant(entry.ok() && entry->has_value(), "messages that were walked before");
+    const auto timestamp = stamps                             ? payload.now
+                           : (*entry)->codec() == Codec::none ? (*entry)->max_timestamp()
+                                                              : checks.max_timestamp();
+    if (timestamp != (*entry)->max_timestamp() || rules.timestamps != (*entry)->timestamp_type())
+      protocol::set_timestamp(rest.first((*entry)->size_bytes()), rules.timestamps, timestamp);
+    position += (*entry)->size_bytes();
+  }
+  return MessageSet{.bytes = set,
+                    .rewritten = {},
+                    .record_count = checks.count(),
+                    .max_entry_bytes = rules.max_batch_bytes,
+                    .append_time = stamps ? std::optional{payload.now} : std::nullopt};
+}
+
+// Messages for a topic that keeps messages, perhaps of the other magic or under another codec.
+Admission admit_messages_as_messages(std::span<std::byte> set, const Shape& shape, const RecordChecks& checks,
+                                     const ProducePayload& payload, const AdmissionRules& rules) {
+  const auto codec = rules.codec.value_or(shape.codec);
+  if (codec == Codec::zstd)
+    return reject(ErrorCode::unknown_server_error, "zstd in messages of magic {}", rules.record_version);
+  const bool offsets_inside = shape.magic == 0 && codec != Codec::none;
+  if (shape.magic == rules.record_version && codec == shape.codec && !offsets_inside)
+    return keep_messages(set, checks, payload, rules);
+  protocol::LegacyBuilder builder{spec_of(codec, payload, rules)};
+  base::Offset next{0};
+  protocol::EntryCursor cursor{set};
+  while (const auto entry = cursor.next()) {
+    protocol::LegacyReader reader{*entry, rules.unpacked_limit_bytes};
+    protocol::LegacyRecordView record;
+    for (; reader.next(record); next += 1) builder.add(next, record.timestamp, record.key, record.value);
+    if (!reader.status()) return unreadable(reader.status().error());
+  }
+  return message_set(std::move(builder).build(), codec, checks.count(), payload, rules);
+}
+
+// Old clients' messages become one batch, unless the topic keeps them as messages.
 Admission admit_messages(const ProducePayload& payload, const Shape& shape, const AdmissionRules& rules) {
   const auto set = payload.records.first(shape.size_bytes);
   protocol::EntryCursor cursor{set};
@@ -336,6 +444,7 @@ Admission admit_messages(const ProducePayload& payload, const Shape& shape, cons
   while (const auto entry = cursor.next())
     if (auto refused = check_message(*entry, rules, checks)) return std::move(*refused);
   if (auto refused = checks.rejection()) return std::move(*refused);
+  if (rules.record_version < 2) return admit_messages_as_messages(set, shape, checks, payload, rules);
 
   const bool stamps = rules.timestamps == TimestampType::log_append_time;
   const auto append_time = stamps ? std::optional{payload.now} : std::nullopt;
@@ -362,6 +471,7 @@ AdmissionRules admission_rules(const config::TopicSettings& topic) {
   rules.max_batch_bytes = static_cast<std::size_t>(topic.max_message_bytes);
   rules.segment_bytes = static_cast<std::size_t>(topic.segment_bytes);
   rules.compacted = topic.compacts();
+  rules.record_version = topic.record_version();
   rules.timestamps = topic.timestamp_type() == config::TimestampType::create_time ? TimestampType::create_time
                                                                                   : TimestampType::log_append_time;
   rules.before_max = std::chrono::milliseconds{topic.timestamp_before_max_ms()};
@@ -398,7 +508,8 @@ Admission admit(const ProducePayload& payload, const AdmissionRules& rules) {
     return std::move(*refused);
   }
   const auto& seen = std::get<Shape>(shape);
-  return seen.magic == 2 ? admit_batch(payload, rules) : admit_messages(payload, seen, rules);
+  if (seen.magic < 2) return admit_messages(payload, seen, rules);
+  return rules.record_version < 2 ? admit_batch_as_messages(payload, rules) : admit_batch(payload, rules);
 }
 
 }  // namespace storage

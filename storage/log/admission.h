@@ -27,6 +27,7 @@
 #include "base/ids.h"
 #include "protocol/records/batch.h"
 #include "protocol/records/compression.h"
+#include "storage/log/message_set.h"
 #include "storage/log/producers.h"
 
 namespace config {
@@ -44,6 +45,7 @@ struct AdmissionRules {
   std::chrono::milliseconds after_max = std::chrono::milliseconds::max();
   std::optional<protocol::Codec> codec = std::nullopt;  // compression.type; nothing: the producer's
   int level = protocol::kDefaultLevel;                  // of that codec
+  int record_version = 2;  // message.format.version; below 2 what is admitted is a MessageSet
   std::size_t unpacked_limit_bytes = protocol::kDefaultUnpackedLimitBytes;
 };
 
@@ -86,7 +88,8 @@ struct Rejection {
   bool of_request = false;  // Produce v3+: refused for its shape, before the partition was looked at
 };
 
-using Admission = std::variant<Admitted, Rejection>;
+// A MessageSet where the topic keeps magic 0 or 1.
+using Admission = std::variant<Admitted, MessageSet, Rejection>;
 
 Admission admit(const ProducePayload& payload, const AdmissionRules& rules);
 

@@ -96,6 +96,8 @@ Result<std::optional<AppendInfo>> Log::check_producers(std::span<const protocol:
 
 Status Log::begin_leader_epoch(base::LeaderEpoch epoch) {
   if (auto s = check_usable(); !s) return s;
+  // Old formats know of no epochs, and what was known before they were kept is of no use to anybody.
+  if (parts_.settings.record_version < 2) return watch(parts_.epochs.clear());
   return watch(parts_.epochs.assign(epoch, log_end_offset()));
 }
 
@@ -137,6 +139,19 @@ Result<AppendInfo> Log::append_as_leader(std::span<protocol::Batch> batches, bas
                                            ? last.max_timestamp()
                                            : kNoTimestamp,
                     .log_start_offset = log_start_offset()};
+}
+
+Result<AppendInfo> Log::append_as_leader(MessageSet& messages) {
+  if (auto s = check_usable(); !s) return s.error();
+  const auto first = log_end_offset();
+  auto entries = number(messages, first);
+  if (!entries) return entries.error();
+  auto appended = append_as_follower(*entries);
+  if (!appended) return appended.error();
+  invariant(appended->has_value(), "a set holds at least one message");
+  (*appended)->base_offset = first;  // of a compressed message the log knows only the last inside
+  (*appended)->log_append_time = messages.append_time.value_or(kNoTimestamp);
+  return **appended;
 }
 
 Result<std::optional<AppendInfo>> Log::append_as_follower(std::span<const std::byte> entries) {

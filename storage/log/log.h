@@ -31,6 +31,7 @@
 #include "storage/log/epochs.h"
 #include "storage/log/flush.h"
 #include "storage/log/log_settings.h"
+#include "storage/log/message_set.h"
 #include "storage/log/producers.h"
 #include "storage/segment/segment_list.h"
 
@@ -132,6 +133,8 @@ class Log {
   // A repetition of what an idempotent producer sent before is answered with what that was given.
   Result<AppendInfo> append_as_leader(std::span<protocol::Batch> batches, base::LeaderEpoch leader_epoch,
                                       AppendOrigin origin = AppendOrigin::client);
+  // Messages of magic 0 or 1, for a topic that keeps such. They belong to no leader epoch.
+  Result<AppendInfo> append_as_leader(MessageSet& messages);
   // Entries as the leader wrote them, of any magic; a cut one at the end is left out. They must begin at or above the
   // log end. Nothing: not one whole entry.
   Result<std::optional<AppendInfo>> append_as_follower(std::span<const std::byte> entries);

@@ -10,6 +10,7 @@ LogSettings LogSettings::from(const config::TopicSettings& topic) {
           .roll_jitter = std::chrono::milliseconds{topic.roll_jitter_ms()},
           .index = {.max_bytes = static_cast<std::size_t>(topic.segment_index_bytes),
                     .interval_bytes = static_cast<std::size_t>(topic.index_interval_bytes)},
+          .record_version = topic.record_version(),
           .file_delete_delay = std::chrono::milliseconds{topic.file_delete_delay_ms}};
 }
 

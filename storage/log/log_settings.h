@@ -17,6 +17,7 @@ struct LogSettings {
   std::chrono::milliseconds roll_after = std::chrono::hours(168);         // segment.ms; compacted: <= the longest lag
   std::chrono::milliseconds roll_jitter{0};                               // segment.jitter.ms; drawn anew per segment
   IndexSettings index;                                                    // segment.index.bytes, index.interval.bytes
+  int record_version = 2;                                                 // message.format.version: 0, 1 or 2
   std::chrono::milliseconds file_delete_delay = std::chrono::minutes(1);  // file.delete.delay.ms
 
   static LogSettings from(const config::TopicSettings& topic);

@@ -20,7 +20,9 @@ std::string type_of(const Setting& setting) {
 
 // Kafka has what these are for, a native broker has nothing of the kind: no pool for small jobs (each runs on the
 // thread of its subject), no purgatory to sweep (who stops waiting takes his entry with him), no rates sampled into
-// windows (counters are told as they are, and whoever reads them works out rates).
+// windows (counters are told as they are, and whoever reads them works out rates), no queue between network and
+// execution (a request runs as it is read; the unanswered ones of each connection are bounded, and the memory of all
+// by queued.max.request.bytes).
 const std::set<std::string, std::less<>> kWithoutCounterpart = {
     "background.threads",
     "delete.records.purgatory.purge.interval.requests",
@@ -29,6 +31,7 @@ const std::set<std::string, std::less<>> kWithoutCounterpart = {
     "metrics.num.samples",
     "metrics.recording.level",
     "metrics.sample.window.ms",
+    "queued.max.requests",
 };
 
 // Rows that name one key (patterns have <...> in theirs) which may stand in server.properties.

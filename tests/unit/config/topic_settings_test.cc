@@ -86,6 +86,15 @@ TEST_CASE("an override goes before the broker, and what does not parse leaves th
   CHECK(TopicSettings(broker) == TopicSettings(broker));
 }
 
+TEST_CASE("the format of records is the topic's, then the broker's, and the newest from protocol 3.0 on") {
+  const auto old = broker_with({{"inter.broker.protocol.version", "2.7"}, {"log.message.format.version", "0.10.2"}});
+  CHECK(TopicSettings(old).record_version() == 1);
+  CHECK(TopicSettings::with(old, {{"message.format.version", "0.9.0"}}).record_version() == 0);
+  CHECK(TopicSettings::with(old, {{"message.format.version", "1.0"}}).record_version() == 2);
+  CHECK(TopicSettings::with(BrokerSettings(), {{"message.format.version", "0.9.0"}}).record_version() == 2);
+  CHECK(TopicSettings(broker_with({{"log.message.format.version", "0.9.0"}})).record_version() == 2);
+}
+
 TEST_CASE("a topic's limits on timestamps: each its own, or the symmetric one") {
   const auto topic = TopicSettings::with(
       BrokerSettings(), {{"message.timestamp.difference.max.ms", "100"}, {"message.timestamp.after.max.ms", "7"}});

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/random.h"
+#include "protocol/records/legacy.h"
 #include "protocol/records/record.h"
 #include "storage/log/admission.h"
 #include "tests/support/storage/golden.h"
@@ -69,6 +70,22 @@ void seal(Bytes& bytes) {
   base::store_big_endian(bytes.data() + 17, base::crc32c(std::span{bytes}.subspan(21)));
 }
 
+void check_messages(std::span<const std::byte> entries, std::int32_t record_count, const AdmissionRules& rules) {
+  auto next = base::Offset{1000};
+  protocol::EntryCursor cursor(entries);
+  while (const auto entry = cursor.next()) {
+    REQUIRE(entry->crc_ok());
+    REQUIRE(entry->magic() == rules.record_version);
+    REQUIRE(entry->size_bytes() <= rules.max_batch_bytes);
+    protocol::LegacyReader reader(*entry);
+    protocol::LegacyRecordView record;
+    for (; reader.next(record); next += 1) REQUIRE(record.offset == next);
+    REQUIRE(reader.status().ok());
+  }
+  REQUIRE(cursor.at_end());
+  REQUIRE(next == base::Offset{1000} + record_count);
+}
+
 }  // namespace
 
 TEST_CASE("spoiled payloads are refused, or admitted as batches that read back") {
@@ -79,7 +96,8 @@ TEST_CASE("spoiled payloads are refused, or admitted as batches that read back")
     auto [bytes, version] = good[random.below(good.size())];
     spoil(bytes, random);
     if (random.below(4)) seal(bytes);
-    const auto rules = some_rules(random);
+    auto rules = some_rules(random);
+    rules.record_version = static_cast<int>(random.below(3));
     auto admission = admit({.records = bytes,
                             .version = version,
                             .origin = random.below(8) ? AppendOrigin::client : AppendOrigin::coordinator,
@@ -92,6 +110,14 @@ TEST_CASE("spoiled payloads are refused, or admitted as batches that read back")
       continue;
     }
     ++admitted_count;
+    if (auto* messages = std::get_if<MessageSet>(&admission)) {
+      const auto entries = number(*messages, base::Offset{1000});
+      if (entries)
+        check_messages(*entries, messages->record_count, rules);
+      else
+        REQUIRE(entries.error().code == base::ErrorCode::message_too_large);
+      continue;
+    }
     const auto& admitted = std::get<Admitted>(admission);
     REQUIRE(admitted.batch.crc_ok());
     REQUIRE(admitted.batch.size_bytes() <= std::min(rules.max_batch_bytes, rules.segment_bytes));
