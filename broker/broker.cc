@@ -32,6 +32,7 @@
 #include "replication/controller/controller.h"
 #include "replication/coordination/config_changes.h"
 #include "replication/coordination/embedded_store.h"
+#include "replication/coordination/finalized_features.h"
 #include "replication/coordination/membership.h"
 #include "replication/coordination/producer_ids.h"
 #include "replication/coordination/zookeeper_store.h"
@@ -70,10 +71,14 @@ std::vector<replication::Endpoint> advertised(const config::BrokerSettings& sett
 
 // In order of construction: each part may use those above it.
 struct Broker::Parts {
-  Parts(config::BrokerSettings from_file, std::function<std::string()> host, std::function<void()> gone)
-      : disks_gone(std::move(gone)), settings(std::move(from_file), std::move(host)) {}
+  Parts(config::BrokerSettings from_file, std::function<std::string()> host, std::function<void()> unfit)
+      : cannot_go_on(std::move(unfit)), settings(std::move(from_file), std::move(host)) {}
 
   const config::BrokerSettings& file() const { return *started_with; }
+  // Whether inter.broker.protocol.version is that release or a later one.
+  bool speaks(std::string_view release) const {
+    return file().protocol_version() >= *config::find_protocol_version(release);
+  }
 
   // ---- steps of start(), in this order
   Status open_directories();
@@ -91,7 +96,7 @@ struct Broker::Parts {
   void say_welcome() const;
 
   const base::Logger log{"kafka.server.KafkaServer"};
-  const std::function<void()> disks_gone;
+  const std::function<void()> cannot_go_on;
   config::DynamicSettings settings;
   std::shared_ptr<const config::BrokerSettings> started_with = settings.snapshot()->broker;
 
@@ -108,6 +113,7 @@ struct Broker::Parts {
   std::string cluster_id;
   base::BrokerId id = base::kNoBroker;
   std::unique_ptr<replication::ConfigChanges> config_changes;
+  std::unique_ptr<replication::FinalizedFeatures> features;
   std::unique_ptr<storage::LogSet> logs;
 
   replication::MetadataCache metadata;
@@ -129,8 +135,8 @@ struct Broker::Parts {
 };
 
 Broker::Broker(config::BrokerSettings settings, std::function<std::string()> host_name,
-               std::function<void()> disks_gone)
-    : parts_(std::make_unique<Parts>(std::move(settings), std::move(host_name), std::move(disks_gone))) {}
+               std::function<void()> cannot_go_on)
+    : parts_(std::make_unique<Parts>(std::move(settings), std::move(host_name), std::move(cannot_go_on))) {}
 
 Broker::~Broker() { stop(); }
 
@@ -165,7 +171,7 @@ void Broker::Parts::directory_failed(const std::string& path, const base::Error&
       path, why.text());
   if (!dirs || !dirs->online().empty()) return;
   log.error("Shutdown broker because all log dirs have failed");
-  disks_gone();
+  cannot_go_on();
 }
 
 Status Broker::Parts::open_store() {
@@ -206,7 +212,11 @@ Status Broker::Parts::learn_identity() {
       [this](const std::string& type, const std::string& name, const replication::ConfigEntries& entries) {
         config_changed(type, name, entries);
       });
-  coordination.post([this] { config_changes->start(); });
+  features = std::make_unique<replication::FinalizedFeatures>(*store, cannot_go_on);
+  coordination.post([this] {
+    config_changes->start();
+    if (speaks("2.7-IV0")) features->start();
+  });
   return load_stored_settings(blocking, id, settings);
 }
 
@@ -290,6 +300,8 @@ Status Broker::Parts::join_cluster() {
                                       .default_partitions = topics.broker->num_partitions,
                                       .default_replication_factor = topics.broker->default_replication_factor,
                                       .delete_topic_enable = topics.broker->delete_topic_enable,
+                                      .topic_ids = speaks("2.8-IV0"),
+                                      .features = {.version = speaks("3.3-IV0") ? 2 : 1, .enabled = speaks("2.7-IV0")},
                                       .check_topic_config =
                                           [this](const replication::ConfigEntries& entries) {
                                             return config::validate_topic_overrides(
@@ -301,6 +313,9 @@ Status Broker::Parts::join_cluster() {
       replication::MembershipSettings{.id = id,
                                       .endpoints = advertised(file()),
                                       .rack = file().broker_rack,
+                                      .registration_version = speaks("2.7-IV0")      ? 5
+                                                              : speaks("0.10.0-IV1") ? 4
+                                                                                     : 2,
                                       .session_timeout = milliseconds(file().zookeeper_session_timeout_ms)},
       *store, coordination, clock);
   producer_ids = std::make_unique<replication::ProducerIds>(id, *store, coordination);
@@ -336,7 +351,7 @@ void Broker::Parts::add_handlers() {
   serve_api(1, FetchHandler(*fetch_services));
   serve_api(2, ListOffsetsHandler(metadata, partitions, pool));
   serve_api(3, MetadataHandler(cluster_id, settings, metadata, *controller));
-  serve_api(18, ApiVersionsHandler(apis), true);
+  serve_api(18, ApiVersionsHandler(apis, *features), true);
   serve_api(19, CreateTopicsHandler(settings, *controller));
   serve_api(20, DeleteTopicsHandler(*controller));
   serve_api(22, InitProducerIdHandler(*producer_ids));

@@ -16,8 +16,9 @@ namespace broker {
 // Used by one thread.
 class Broker {
  public:
-  // `disks_gone` is called once, from any thread, when no log directory is left: the process should stop.
-  Broker(config::BrokerSettings settings, std::function<std::string()> host_name, std::function<void()> disks_gone);
+  // `cannot_go_on` is called, from any thread and after a line that says why, when no log directory is left or the
+  // cluster asks for what we do not know: the process should stop.
+  Broker(config::BrokerSettings settings, std::function<std::string()> host_name, std::function<void()> cannot_go_on);
   ~Broker();
 
   // Returns when clients are served, or why they cannot be; the parts already started are then stopped by stop().

@@ -1,7 +1,7 @@
 // weir-broker server.properties [--override key=value]... | --version | --help
 //
 // Runs in the foreground until TERM, INT or QUIT, which all stop it in order. Exit status: 1 when it cannot start or
-// has no disk left, 128 + signal after an orderly stop, as a JVM would say.
+// cannot go on, 128 + signal after an orderly stop, as a JVM would say.
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -111,9 +111,9 @@ int main(int argc, char** argv) {
       config_log.info("{}", notice.text);
   }
 
-  static std::atomic<bool> disks_gone{false};
+  static std::atomic<bool> cannot_go_on{false};
   broker::Broker broker(std::move(loaded->settings), broker::canonical_host_name, [] {
-    disks_gone = true;
+    cannot_go_on = true;
     ::kill(::getpid(), SIGTERM);  // wakes the wait below; the exit status tells why
   });
   if (auto started = broker.start(); !started) {
@@ -129,5 +129,5 @@ int main(int argc, char** argv) {
   const base::Logger server_log{"kafka.server.KafkaServer"};
   server_log.info("[KafkaServer id={}] shut down completed", broker.id());
   base::flush_log();
-  return disks_gone ? 1 : 128 + number;
+  return cannot_go_on ? 1 : 128 + number;
 }

@@ -47,7 +47,7 @@ void ApiVersionsHandler::operator()(Request& request, AnswerSlot answer) const {
   }
   for (const auto* entry : table_.entries())
     out.api_keys.push_back({entry->api.key, entry->versions.min, entry->versions.max});
-  out.finalized_features_epoch = 0;  // version of the /feature node, which holds no features and is never rewritten
+  if (const auto epoch = features_.epoch(); epoch >= 0) out.finalized_features_epoch = epoch;
   reply(answer, request, out);
 }
 

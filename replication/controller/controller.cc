@@ -193,12 +193,26 @@ Task<bool> Controller::take_office() {
 Task<void> Controller::ensure_feature_node() {
   const std::string path(paths::kFeature);
   const auto found = co_await async_.get(path);
-  if (found.code != StoreCode::no_node) co_return;
-  std::vector<Operation> creation;
-  creation.push_back(Create{.path = path, .data = encode(FeatureNode{})});
-  const auto created = co_await fenced_.commit(std::move(creation));
-  if (!created.ok() && created.code != StoreCode::node_exists && !fenced_.lost())
-    log_.warn("{} was not created: {}", path, store_code_name(created.code));
+  FeatureNode wanted = settings_.features;
+  std::vector<Operation> change;
+  if (found.code == StoreCode::no_node) {
+    change.push_back(Create{.path = path, .data = encode(wanted)});
+  } else {
+    if (!found.ok()) co_return;
+    const auto node = decode_feature(path, found.value.data);
+    if (!node.ok()) {
+      log_.error("features are left as they are: {}", node.error().detail);
+      co_return;
+    }
+    if (node->enabled == wanted.enabled && node->version >= wanted.version) co_return;
+    // What was finalized before somebody disabled it does not come back.
+    if (node->enabled && wanted.enabled) wanted.features = node->features;
+    wanted.unknown = node->unknown;
+    change.push_back(Set{.path = path, .data = encode(wanted)});
+  }
+  const auto written = co_await fenced_.commit(std::move(change));
+  if (!written.ok() && written.code != StoreCode::node_exists && !fenced_.lost())
+    log_.warn("{} was not written: {}", path, store_code_name(written.code));
 }
 
 Task<bool> Controller::load_brokers() {

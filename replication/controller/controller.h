@@ -40,6 +40,8 @@ struct ControllerSettings {
   bool delete_topic_enable = true;
   // Give ids to topics; off where inter.broker.protocol.version is below 2.8.
   bool topic_ids = true;
+  // What /feature is to say: disabled where inter.broker.protocol.version is below 2.7, version 2 from 3.3 on.
+  FeatureNode features{};
   std::function<base::Status(const ConfigEntries&)> check_topic_config{};
 };
 

@@ -164,6 +164,14 @@ base::Result<ClusterIdNode> decode_cluster_id(std::string_view path, std::string
   return node;
 }
 
+namespace {
+bj::value features_object(const std::string& features) {
+  boost::system::error_code error;
+  bj::value found = bj::parse(features, error);
+  return error ? bj::object() : found;
+}
+}  // namespace
+
 // {"version":5,"host":"h1","port":9092,"jmx_port":-1,"timestamp":"1617000000000","endpoints":["PLAINTEXT://h1:9092"],
 //  "rack":"r1","listener_security_protocol_map":{"PLAINTEXT":"PLAINTEXT"},"features":{}}
 // Versions below 4 have no map, below 2 only host and port: those of a plaintext listener.
@@ -185,13 +193,7 @@ std::string encode(const BrokerNode& node) {
   if (node.version >= 2) out.emplace("endpoints", std::move(endpoints));
   if (node.version >= 3 && node.rack) out.emplace("rack", *node.rack);
   if (node.version >= 4) out.emplace("listener_security_protocol_map", std::move(protocols));
-  if (node.version >= 5) {
-    out.emplace("features", bj::object());
-    if (!node.features.empty()) {
-      boost::system::error_code error;
-      if (bj::value features = bj::parse(node.features, error); !error) out["features"] = std::move(features);
-    }
-  }
+  if (node.version >= 5) out.emplace("features", features_object(node.features));
   return bj::serialize(out);
 }
 base::Result<BrokerNode> decode_broker(std::string_view path, std::string_view text) {
@@ -342,9 +344,24 @@ base::Result<ProducerIdBlockNode> decode_producer_id_block(std::string_view path
   return node;
 }
 
-// {"version":1,"status":1,"features":{}}: status 0 disabled, 1 enabled. A ZooKeeper-mode broker finalizes none.
+// {"version":1,"status":1,"features":{}}: status 0 disabled, 1 enabled. Version 2 (inter-broker protocol 3.3 on)
+// differs inside the features only. A ZooKeeper-mode broker finalizes none.
 std::string encode(const FeatureNode& node) {
-  return bj::serialize(bj::object{{"version", 1}, {"status", node.enabled ? 1 : 0}, {"features", bj::object()}});
+  bj::object out{
+      {"version", node.version}, {"status", node.enabled ? 1 : 0}, {"features", features_object(node.features)}};
+  json::add_unknown(out, node.unknown);
+  return bj::serialize(out);
+}
+base::Result<FeatureNode> decode_feature(std::string_view path, std::string_view text) {
+  json::Object in(path, text);
+  FeatureNode node{.version = in.number<std::int32_t>("version")};
+  const auto status = in.number<std::int32_t>("status");
+  if (in.ok() && status != 0 && status != 1) in.fail("status is neither 0 nor 1");
+  node.enabled = status == 1;
+  if (const auto& features = in.object("features"); !features.empty()) node.features = bj::serialize(features);
+  node.unknown = in.without({"version", "status", "features"});
+  if (!in.ok()) return in.error();
+  return node;
 }
 
 }  // namespace replication

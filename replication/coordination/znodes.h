@@ -128,9 +128,14 @@ struct ProducerIdBlockNode {
   std::int64_t last = 0;
 };
 
-// /feature
+// /feature; the epoch of the features is the node's version.
 struct FeatureNode {
+  std::int32_t version = 1;
   bool enabled = true;
+  std::string features{};  // JSON object as found; empty: {}
+  std::string unknown{};
+
+  bool operator==(const FeatureNode&) const = default;
 };
 
 // ---- writing and reading ------------------------------------------------------------------------------------------
@@ -163,5 +168,6 @@ std::string encode(const ProducerIdBlockNode& node);
 base::Result<ProducerIdBlockNode> decode_producer_id_block(std::string_view path, std::string_view json);
 
 std::string encode(const FeatureNode& node);
+base::Result<FeatureNode> decode_feature(std::string_view path, std::string_view json);
 
 }  // namespace replication

@@ -52,6 +52,31 @@ TEST_CASE("a broker alone elects itself and writes what Kafka writes") {
   CHECK(registration.stat.czxid == life.member->membership.epoch());
 }
 
+TEST_CASE("whoever becomes controller sets the features as the inter-broker protocol wants them") {
+  TemporaryDirectory directory;
+  const auto found_and_left = [&](const char* found, FeatureNode wanted) {
+    {
+      Life before(directory.path);
+      REQUIRE(before.member->broker.lines.wait_for_count(1));
+      std::vector<Operation> change;
+      change.push_back(Set{.path = "/feature", .data = found});
+      REQUIRE(before.member->store.commit(std::move(change)).ok());
+    }
+    Life after(directory.path, {.broker = BrokerId{0}, .features = std::move(wanted)});
+    REQUIRE(after.member->broker.lines.wait_for_count(1));  // in office
+    return after.data("/feature");
+  };
+  const std::string enabled = R"({"version":1,"status":1,"features":{}})";
+  const std::string disabled = R"({"version":1,"status":0,"features":{}})";
+  const std::string newer = R"({"version":2,"status":1,"features":{}})";
+  CHECK(found_and_left(R"({"version":1,"status":0,"features":{"f":{}},"x":1})", {}) ==
+        R"({"version":1,"status":1,"features":{},"x":1})");
+  CHECK(found_and_left(enabled.c_str(), {.enabled = false}) == disabled);
+  CHECK(found_and_left(enabled.c_str(), {.version = 2}) == newer);
+  CHECK(found_and_left(newer.c_str(), {}) == newer);
+  CHECK(found_and_left("garbage", {}) == "garbage");
+}
+
 TEST_CASE("a created topic has configuration, assignment, state, a leader and an id") {
   TemporaryDirectory directory;
   Life life(directory.path);

@@ -128,7 +128,20 @@ TEST_CASE("the smaller nodes are Kafka's too") {
   const std::string block = R"({"version":1,"broker":1,"block_start":"0","block_end":"999"})";
   CHECK(encode(ProducerIdBlockNode{.broker = BrokerId{1}, .first = 0, .last = 999}) == block);
   CHECK(decode_producer_id_block("p", block).value().last == 999);
+}
+
+TEST_CASE("the feature node reads back as it was, whichever release wrote it") {
   CHECK(encode(FeatureNode{}) == R"({"version":1,"status":1,"features":{}})");
+  CHECK(decode_feature("/feature", R"({"features":{},"version":2,"status":1})").value() == FeatureNode{.version = 2});
+  CHECK_FALSE(decode_feature("/feature", R"({"version":1,"status":0,"features":{}})").value().enabled);
+  for (const std::string json :
+       {R"({"version":1,"status":1,"features":{"f":{"min_version_level":1,"max_version_level":2}}})",
+        R"({"version":2,"status":0,"features":{"f":{"max_version_level":2}},"later":[1]})"})
+    CHECK(encode(decode_feature("/feature", json).value()) == json);
+  for (const std::string json :
+       {"", "garbage", "[]", R"({"status":1,"features":{}})", R"({"version":1,"status":1})",
+        R"({"version":1,"status":7,"features":{}})", R"({"version":1,"status":1,"features":3})"})
+    CHECK_FALSE(decode_feature("/feature", json).ok());
 }
 
 TEST_CASE("a broken node is refused with its path and the reason") {
