@@ -3,6 +3,7 @@
 #include <absl/synchronization/notification.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <thread>
 #include <utility>
@@ -80,7 +81,8 @@ struct Broker::Parts {
     return file().protocol_version() >= *config::find_protocol_version(release);
   }
 
-  // ---- steps of start(), in this order
+  Status start();
+  // ---- its steps, in this order
   Status open_directories();
   Status open_store();
   Status learn_identity();
@@ -91,6 +93,9 @@ struct Broker::Parts {
   // ---- and what they are made of
   void add_handlers();
   replication::Announcements announcements();
+  void end_wait_for_announcement() {
+    if (!was_announced.exchange(true)) announced.Notify();
+  }
   void config_changed(const std::string& type, const std::string& name, const replication::ConfigEntries& entries);
   void directory_failed(const std::string& path, const base::Error& why);
   void say_welcome() const;
@@ -110,6 +115,7 @@ struct Broker::Parts {
 
   std::unique_ptr<storage::LogDirs> dirs;
   std::unique_ptr<replication::MetadataStore> store;
+  std::unique_ptr<replication::BlockingStore> blocking;
   std::string cluster_id;
   base::BrokerId id = base::kNoBroker;
   std::unique_ptr<replication::ConfigChanges> config_changes;
@@ -117,7 +123,8 @@ struct Broker::Parts {
   std::unique_ptr<storage::LogSet> logs;
 
   replication::MetadataCache metadata;
-  absl::Notification announced;  // the metadata holds this broker
+  absl::Notification announced;  // the metadata holds this broker, or nobody waits for that any more
+  std::atomic<bool> was_announced{false};
   replication::PartitionTable partitions;
   std::unique_ptr<replication::Replicas> replicas;
   std::unique_ptr<replication::Controller> controller;
@@ -129,6 +136,9 @@ struct Broker::Parts {
   ApiTable apis;
   std::unique_ptr<SocketServer> sockets;
 
+  std::atomic<bool> starting{false};
+  std::atomic<bool> interrupted{false};
+  std::atomic<replication::MetadataStore*> store_at_start{nullptr};  // what start() waits for, once there is one
   bool store_started = false;
   bool stopped = false;
   bool logs_open = false;
@@ -145,15 +155,32 @@ std::uint16_t Broker::port(std::string_view listener) const { return parts_->soc
 
 Status Broker::start() {
   auto& p = *parts_;
-  if (auto s = refuse_unserved_security(p.file()); !s) return s;
-  p.pool.start();
-  p.replica_thread.start();
-  p.coordination.start();
-  p.loops.start();
+  p.starting = true;
+  auto status = p.start();
+  p.starting = false;
+  return status;
+}
+
+void Broker::interrupt() {
+  auto& p = *parts_;
+  if (!p.starting) return;
+  p.interrupted = true;  // before the look at the store, which start() shows before it looks here
+  if (auto* store = p.store_at_start.load()) store->stop();
+  p.end_wait_for_announcement();
+}
+
+Status Broker::Parts::start() {
+  if (auto s = refuse_unserved_security(file()); !s) return s;
+  pool.start();
+  replica_thread.start();
+  coordination.start();
+  loops.start();
   for (auto step : {&Parts::open_directories, &Parts::open_store, &Parts::learn_identity, &Parts::open_logs,
-                    &Parts::bind_sockets, &Parts::join_cluster})
-    if (auto s = (p.*step)(); !s) return s;
-  p.serve();
+                    &Parts::bind_sockets, &Parts::join_cluster}) {
+    if (interrupted) return base::fail(base::ErrorCode::unknown_server_error, "stopped while starting");
+    if (auto s = (this->*step)(); !s) return s;
+  }
+  serve();
   return {};
 }
 
@@ -187,22 +214,24 @@ Status Broker::Parts::open_store() {
             .max_in_flight = static_cast<std::size_t>(file().zookeeper_max_in_flight_requests)},
         coordination);
   }
+  blocking = std::make_unique<replication::BlockingStore>(*store);
+  store_at_start = store.get();
+  if (interrupted) return replication::store_error(replication::StoreCode::closed, "the metadata");
   if (auto s = store->start(); !s) return s;
   store_started = true;
   return {};
 }
 
 Status Broker::Parts::learn_identity() {
-  replication::BlockingStore blocking{*store};
-  if (auto s = replication::create_top_level(blocking); !s) return s;
-  auto cluster = replication::establish_cluster_id(blocking, random);
+  if (auto s = replication::create_top_level(*blocking); !s) return s;
+  auto cluster = replication::establish_cluster_id(*blocking, random);
   if (!cluster) return cluster.error();
   cluster_id = std::move(*cluster);
   log.info("Cluster ID = {}", cluster_id);
   id = file().id();
   if (id == base::kNoBroker && dirs->stored().broker_id) id = *dirs->stored().broker_id;
   if (id == base::kNoBroker) {
-    auto generated = replication::generate_broker_id(blocking, file().reserved_broker_max_id);
+    auto generated = replication::generate_broker_id(*blocking, file().reserved_broker_max_id);
     if (!generated) return generated.error();
     id = *generated;
   }
@@ -217,7 +246,7 @@ Status Broker::Parts::learn_identity() {
     config_changes->start();
     if (speaks("2.7-IV0")) features->start();
   });
-  return load_stored_settings(blocking, id, settings);
+  return load_stored_settings(*blocking, id, settings);
 }
 
 void Broker::Parts::config_changed(const std::string& type, const std::string& name,
@@ -248,11 +277,9 @@ Status Broker::Parts::open_logs() {
   });
   if (auto s = logs->load(); !s) return s;
   logs_open = true;
-  replicas =
-      std::make_unique<replication::Replicas>(id, *logs, partitions, settings, pool, [this](const std::string& topic) {
-        replication::BlockingStore blocking{*store};
-        return load_overrides(blocking, "topics", topic);
-      });
+  replicas = std::make_unique<replication::Replicas>(
+      id, *logs, partitions, settings, pool,
+      [this](const std::vector<std::string>& topics) { return load_overrides(*blocking, "topics", topics); });
   settings.subscribe([this](const config::SettingsChange& change, const std::shared_ptr<const config::Snapshot>& now) {
     replicas->settings_changed(change, *now);
   });
@@ -287,7 +314,7 @@ replication::Announcements Broker::Parts::announcements() {
       .update_metadata =
           [this](const replication::UpdateMetadata& request, const Done& done) {
             metadata.update([&](replication::ClusterMetadata& cluster) { cluster.apply(request); });
-            if (!announced.HasBeenNotified() && metadata.snapshot()->find_broker(id)) announced.Notify();
+            if (!was_announced && metadata.snapshot()->find_broker(id)) end_wait_for_announcement();
             done({});
           },
   };
@@ -390,6 +417,7 @@ void Broker::stop() {
   if (p.sockets) p.sockets->stop(kDrain);
   if (p.controller) p.controller->stop();
   if (p.membership) p.membership->stop();
+  if (p.blocking) p.blocking->stop();  // what is announced to us now may wait for a ZooKeeper that is away
   p.replica_thread.stop();
   if (p.logs_open) {
     p.logs->stop();

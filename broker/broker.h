@@ -13,7 +13,7 @@
 
 namespace broker {
 
-// Used by one thread.
+// Used by one thread at a time, except for what says otherwise.
 class Broker {
  public:
   // `cannot_go_on` is called, from any thread and after a line that says why, when no log directory is left or the
@@ -23,6 +23,9 @@ class Broker {
 
   // Returns when clients are served, or why they cannot be; the parts already started are then stopped by stop().
   base::Status start();
+  // From any other thread, while start() runs: what it waits for outside this process, it waits for no longer, and
+  // fails. Does nothing before and after.
+  void interrupt();
   // Orderly stop, once: parked answers are filled, logs are closed and checkpointed, the cluster is left.
   void stop();
 

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/logging.h"
@@ -116,16 +117,25 @@ int main(int argc, char** argv) {
     cannot_go_on = true;
     ::kill(::getpid(), SIGTERM);  // wakes the wait below; the exit status tells why
   });
-  if (auto started = broker.start(); !started) {
-    log.error("Exiting Kafka due to fatal exception: {}", started.error().detail);
-    broker.stop();
-    return 1;
-  }
-
+  // Beside us, so that a signal ends also a start that waits for ZooKeeper.
+  base::Status started;
+  std::atomic<bool> start_failed{false};
+  std::thread starting([&] {
+    started = broker.start();
+    if (started.ok()) return;
+    start_failed = true;
+    ::kill(::getpid(), SIGTERM);
+  });
   int number = 0;
   sigwait(&stops, &number);
-  log.info("Received {}, shutting down", number == SIGINT ? "SIGINT" : number == SIGQUIT ? "SIGQUIT" : "SIGTERM");
+  const bool asked = !start_failed;
+  if (asked)
+    log.info("Received {}, shutting down", number == SIGINT ? "SIGINT" : number == SIGQUIT ? "SIGQUIT" : "SIGTERM");
+  broker.interrupt();
+  starting.join();
+  if (!asked) log.error("Exiting Kafka due to fatal exception: {}", started.error().detail);
   broker.stop();
+  if (!asked) return 1;
   const base::Logger server_log{"kafka.server.KafkaServer"};
   server_log.info("[KafkaServer id={}] shut down completed", broker.id());
   base::flush_log();

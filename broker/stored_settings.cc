@@ -8,10 +8,9 @@ namespace broker {
 namespace paths = replication::paths;
 using replication::StoreCode;
 
-base::Result<config::Texts> load_overrides(replication::BlockingStore& store, std::string_view type,
-                                           std::string_view name) {
-  const auto path = paths::config(type, name);
-  const auto node = store.get(path);
+namespace {
+
+base::Result<config::Texts> overrides_in(const std::string& path, const replication::Reply<replication::Node>& node) {
   if (node.code == StoreCode::no_node) return config::Texts{};
   if (!node.ok()) return replication::store_error(node.code, path);
   if (node.value.data.empty()) return config::Texts{};
@@ -20,30 +19,43 @@ base::Result<config::Texts> load_overrides(replication::BlockingStore& store, st
   return config::Texts(entries->begin(), entries->end());
 }
 
+}  // namespace
+
+std::vector<base::Result<config::Texts>> load_overrides(replication::BlockingStore& store, std::string_view type,
+                                                        const std::vector<std::string>& names) {
+  std::vector<std::string> nodes;
+  for (const auto& name : names) nodes.push_back(paths::config(type, name));
+  const auto replies = store.get_all(nodes);
+  std::vector<base::Result<config::Texts>> overrides;
+  for (std::size_t i = 0; i < nodes.size(); ++i) overrides.push_back(overrides_in(nodes[i], replies[i]));
+  return overrides;
+}
+
 base::Status load_stored_settings(replication::BlockingStore& store, base::BrokerId self,
                                   config::DynamicSettings& settings) {
   const base::Logger log{"kafka.server.DynamicBrokerConfig"};
   const auto say = [&](const std::vector<std::string>& problems) {
     for (const auto& problem : problems) log.warn("{}", problem);
   };
-  auto for_all = load_overrides(store, "brokers", paths::kDefaultEntity);
-  if (!for_all) return for_all.error();
-  say(settings.set_cluster_overrides(std::move(*for_all)));
-  auto for_us = load_overrides(store, "brokers", std::to_string(self.raw));
-  if (!for_us) return for_us.error();
-  say(settings.set_broker_overrides(std::move(*for_us)));
+  const auto brokers = load_overrides(store, "brokers", {std::string(paths::kDefaultEntity), std::to_string(self.raw)});
+  for (const auto& found : brokers)
+    if (!found) return found.error();
+  say(settings.set_cluster_overrides(*brokers[0]));
+  say(settings.set_broker_overrides(*brokers[1]));
 
   const auto topics = store.children("/config/topics");
   if (!topics.ok() && topics.code != StoreCode::no_node) return replication::store_error(topics.code, "/config/topics");
   std::map<std::string, config::Texts> overrides;
-  for (const auto& topic : topics.value) {
-    auto one = load_overrides(store, "topics", topic);
-    if (!one) {
+  auto loaded = load_overrides(store, "topics", topics.value);
+  for (std::size_t i = 0; i < loaded.size(); ++i) {
+    const auto& topic = topics.value[i];
+    if (!loaded[i] && loaded[i].error().code == base::ErrorCode::corrupt_message) {
       // One damaged node must not keep the broker from starting; the topic runs with the broker's settings.
-      log.error("Ignoring the configuration of topic {}: {}", topic, one.error().text());
+      log.error("Ignoring the configuration of topic {}: {}", topic, loaded[i].error().text());
       continue;
     }
-    if (!one->empty()) overrides.emplace(topic, std::move(*one));
+    if (!loaded[i]) return loaded[i].error();
+    if (!loaded[i]->empty()) overrides.emplace(topic, std::move(*loaded[i]));
   }
   settings.set_all_topic_overrides(overrides);
   return {};

@@ -2,15 +2,17 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "config/dynamic.h"
 #include "replication/coordination/blocking_store.h"
 
 namespace broker {
 
-// One entity's overrides; none when the node is missing or empty.
-base::Result<config::Texts> load_overrides(replication::BlockingStore& store, std::string_view type,
-                                           std::string_view name);
+// Each entity's overrides, in the order of the names; none when the node is missing or empty.
+std::vector<base::Result<config::Texts>> load_overrides(replication::BlockingStore& store, std::string_view type,
+                                                        const std::vector<std::string>& names);
 
 // Everything at start: topics, the cluster's defaults, this broker.
 base::Status load_stored_settings(replication::BlockingStore& store, base::BrokerId self,

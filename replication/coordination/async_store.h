@@ -155,7 +155,11 @@ class AsyncStore {
     });
   }
   // All at once; the replies in the order of the paths.
-  Awaited<std::vector<Reply<Node>>> get_all(std::vector<std::string> paths) const;
+  Awaited<std::vector<Reply<Node>>> get_all(std::vector<std::string> paths) const {
+    return Awaited<std::vector<Reply<Node>>>([store = store_, paths = std::move(paths)](auto then) {
+      replication::get_all(*store, paths, std::move(then));
+    });
+  }
 
  private:
   MetadataStore* store_;

@@ -14,8 +14,12 @@ EmbeddedStore::~EmbeddedStore() { thread_.stop(); }
 
 base::Status EmbeddedStore::start() {
   if (auto opened = database_->open(file_); !opened) return opened;
-  session_id_ = database_->session_id();
-  thread_.start();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopped_) return store_error(StoreCode::closed, file_);
+    session_id_ = database_->session_id();
+    thread_.start();
+  }
   loop_.post([this] {
     for (const auto& listener : listeners_) listener(SessionEvent::connected);
   });
@@ -27,7 +31,7 @@ void EmbeddedStore::stop() {
   absl::Notification finished;
   {
     absl::MutexLock lock(&mutex_);
-    if (session_id_ == 0 || std::exchange(stopped_, true)) return;
+    if (std::exchange(stopped_, true) || session_id_ == 0) return;
     // What was asked before is finished and answered first.
     thread_.post([&] {
       database_->close();

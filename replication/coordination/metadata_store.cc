@@ -37,4 +37,27 @@ base::Error store_error(StoreCode code, std::string_view what) {
   return base::fail(base::ErrorCode::unknown_server_error, "metadata store: {}: {}", store_code_name(code), what);
 }
 
+void get_all(MetadataStore& store, const std::vector<std::string>& paths,
+             std::function<void(std::vector<Reply<Node>>)> then) {
+  struct Gathering {
+    std::vector<Reply<Node>> replies;
+    std::size_t missing;
+    std::function<void(std::vector<Reply<Node>>)> then;
+  };
+  auto gathering = std::make_shared<Gathering>();
+  gathering->replies.resize(paths.size());
+  gathering->missing = paths.size() + 1;
+  gathering->then = std::move(then);
+  const auto arrived = [gathering] {
+    if (--gathering->missing == 0) gathering->then(std::move(gathering->replies));
+  };
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    store.get(paths[i], [gathering, arrived, i](Reply<Node> reply) {
+      gathering->replies[i] = std::move(reply);
+      arrived();
+    });
+  // Behind all the others, and never inside this call: also when there are no others.
+  store.exists("/", [arrived](const Reply<Stat>&) { arrived(); });
+}
+
 }  // namespace replication

@@ -124,7 +124,7 @@ class MetadataStore {
   // Opens the first session, waiting for it. Before start() nothing may be asked. Not from the coordination loop.
   virtual base::Status start() = 0;
   // Ends the session (ephemeral nodes go), answers everything outstanding with `closed` and returns when those answers
-  // have been delivered. Not from the coordination loop, which must still run.
+  // have been delivered. A start() that still waits fails. Not from the coordination loop, which must still run.
   virtual void stop() = 0;
 
   virtual void get(std::string path, std::function<void(Reply<Node>)> then) = 0;
@@ -144,5 +144,9 @@ class MetadataStore {
   virtual void on_session(std::function<void(SessionEvent)> listener) = 0;
   virtual std::int64_t session_id() const = 0;
 };
+
+// Gets them all at once; the replies in the order of the paths. `then` runs on the coordination loop.
+void get_all(MetadataStore& store, const std::vector<std::string>& paths,
+             std::function<void(std::vector<Reply<Node>>)> then);
 
 }  // namespace replication

@@ -109,7 +109,9 @@ base::Status ZookeeperStore::Session::start() {
   zoo_set_debug_level(base::log_enabled(base::LogLevel::debug) ? ZOO_LOG_LEVEL_INFO : ZOO_LOG_LEVEL_WARN);
   log_.info("Connecting to ZooKeeper at {}", settings_.connect);
   loop_.post([this] { open(); });
-  if (!first_connection_.WaitForNotificationWithTimeout(absl::FromChrono(settings_.connection_timeout))) {
+  const bool decided = first_connection_.WaitForNotificationWithTimeout(absl::FromChrono(settings_.connection_timeout));
+  if (stop_called_) return store_error(StoreCode::closed, "waiting for ZooKeeper at " + address_.hosts);
+  if (!decided) {
     stop();
     return base::fail(base::ErrorCode::network_exception,
                       "no ZooKeeper answered at {} within {} ms (zookeeper.connection.timeout.ms): is it running, and "
@@ -156,6 +158,7 @@ void ZookeeperStore::Session::stop() {
     stopped_ = true;
     retry_->cancel();
     close_handle();
+    if (!first_connection_.HasBeenNotified()) first_connection_.Notify();
     auto unanswered = std::exchange(in_flight_, {});
     unanswered.merge(waiting_);
     waiting_.clear();

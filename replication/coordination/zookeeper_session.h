@@ -116,7 +116,7 @@ class ZookeeperStore::Session {
   bool stopped_ = false;
   std::atomic<bool> stop_called_{false};
   std::atomic<std::int64_t> session_id_{0};
-  absl::Notification first_connection_;
+  absl::Notification first_connection_;  // or stop()
   std::unique_ptr<base::Timer> retry_;
 
   // By sequence number, which is the order asked. Not bounded here: whoever asks waits for the answer.

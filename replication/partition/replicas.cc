@@ -26,12 +26,13 @@ AnnouncementReply Replicas::lead_or_follow(const LeaderAndIsr& request) {
       reply.partitions.push_back({{state.topic, state.partition}, ErrorCode::stale_controller_epoch});
     return reply;
   }
+  const auto unread = learn_overrides(request);
   // Each waits for the disk to take in its leader epoch; side by side they share the disk's writes.
   std::vector<base::Status> outcomes(request.partitions.size());
   absl::BlockingCounter left(static_cast<int>(outcomes.size()));
   for (std::size_t i = 0; i < outcomes.size(); ++i)
     pool_.submit([&, i] {
-      outcomes[i] = lead_or_follow(request.partitions[i]);
+      outcomes[i] = lead_or_follow(request.partitions[i], unread);
       left.DecrementCount();
     });
   left.Wait();
@@ -45,21 +46,44 @@ AnnouncementReply Replicas::lead_or_follow(const LeaderAndIsr& request) {
   return reply;
 }
 
-base::Status Replicas::lead_or_follow(const PartitionState& state) {
-  if (std::find(state.replicas.begin(), state.replicas.end(), self_) == state.replicas.end())
+namespace {
+bool has_replica(const PartitionState& state, base::BrokerId self) {
+  return std::find(state.replicas.begin(), state.replicas.end(), self) != state.replicas.end();
+}
+}  // namespace
+
+// The configuration of a new topic is announced to nobody. Read here, for all topics at once, so that nothing on the
+// pool, which also reads for fetches, waits for a store that is away.
+Replicas::Unread Replicas::learn_overrides(const LeaderAndIsr& request) {
+  std::vector<std::string> topics;
+  for (const auto& state : request.partitions)
+    if (has_replica(state, self_) && !table_.find(state.topic, state.partition)) topics.push_back(state.topic);
+  std::sort(topics.begin(), topics.end());
+  topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
+  Unread unread;
+  if (topics.empty()) return unread;
+  auto loaded = load_overrides_(topics);
+  for (std::size_t i = 0; i < topics.size(); ++i) {
+    if (!loaded[i])
+      unread.emplace(topics[i], loaded[i].error());
+    else if (*loaded[i] != settings_.snapshot()->topic_overrides(topics[i]))
+      settings_.set_topic_overrides(topics[i], std::move(*loaded[i]));
+  }
+  return unread;
+}
+
+base::Status Replicas::lead_or_follow(const PartitionState& state, const Unread& unread) {
+  if (!has_replica(state, self_))
     return base::fail(ErrorCode::unknown_topic_or_partition, "{}-{} has no replica here", state.topic, state.partition);
-  auto partition = find_or_make(state);
+  auto partition = find_or_make(state, unread);
   if (!partition) return partition.error();
   return (*partition)->lead_or_follow(state);
 }
 
-base::Result<std::shared_ptr<Partition>> Replicas::find_or_make(const PartitionState& state) {
+base::Result<std::shared_ptr<Partition>> Replicas::find_or_make(const PartitionState& state, const Unread& unread) {
   if (auto known = table_.find(state.topic, state.partition)) return known;
   const base::TopicPartition name{state.topic, state.partition};
-  auto overrides = load_overrides_(state.topic);
-  if (!overrides) return overrides.error();
-  if (*overrides != settings_.snapshot()->topic_overrides(state.topic))
-    settings_.set_topic_overrides(state.topic, std::move(*overrides));
+  if (const auto why = unread.find(state.topic); why != unread.end()) return why->second;
   const auto settings = PartitionSettings::of(*settings_.snapshot()->topic(state.topic));
 
   auto log = logs_.take(name);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,8 +23,8 @@ namespace replication {
 
 class Replicas {
  public:
-  // `load_overrides` reads a topic's stored configuration; it may wait.
-  using LoadOverrides = std::function<base::Result<config::Texts>(const std::string& topic)>;
+  // Reads the stored configuration of topics, one result each; it may wait for the store.
+  using LoadOverrides = std::function<std::vector<base::Result<config::Texts>>(const std::vector<std::string>& topics)>;
 
   Replicas(base::BrokerId self, storage::LogSet& logs, PartitionTable& table, config::DynamicSettings& settings,
            base::BlockingPool& pool, LoadOverrides load_overrides)
@@ -50,8 +51,11 @@ class Replicas {
 
  private:
   bool is_stale(std::int32_t controller_epoch);
-  base::Status lead_or_follow(const PartitionState& state);
-  base::Result<std::shared_ptr<Partition>> find_or_make(const PartitionState& state);
+  // Topics whose configuration could not be read, and why.
+  using Unread = std::map<std::string, base::Error, std::less<>>;
+  Unread learn_overrides(const LeaderAndIsr& request);
+  base::Status lead_or_follow(const PartitionState& state, const Unread& unread);
+  base::Result<std::shared_ptr<Partition>> find_or_make(const PartitionState& state, const Unread& unread);
 
   const base::BrokerId self_;
   storage::LogSet& logs_;

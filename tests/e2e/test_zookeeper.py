@@ -1,14 +1,17 @@
 """Registration in a real ZooKeeper: what is written, expiry, restarts, clashes of ids."""
 
 import json
+import signal
 import time
 
 import pytest
 from kazoo.exceptions import ConnectionLoss, SessionExpiredError
 
 from harness import wire
+from harness.paths import BROKER
 from harness.process import until
 from harness.records import batch
+from harness.stalling_proxy import StallingProxy
 
 
 @pytest.fixture
@@ -211,6 +214,72 @@ def test_a_restart_registers_again(cluster, zookeeper, look, how):
     assert int(look.get("/controller_epoch")[0]) == 2
     assert produces(broker)
     assert node(look, "/brokers/topics/t/partitions/0/state")[0]["leader"] == 0
+
+
+STOPPED_BY_TERM = 128 + 15
+
+
+@pytest.fixture
+def stalling(zookeeper):
+    """Makes a way to ZooKeeper that ends when a request passes the condition."""
+    made = []
+
+    def make(stalls):
+        made.append(StallingProxy(zookeeper.port, stalls))
+        return made[-1]
+
+    yield make
+    for proxy in made:
+        proxy.close()
+
+
+@pytest.mark.skipif(BROKER != "weir", reason="Apache Kafka waits for ZooKeeper without end")
+class TestZookeeperFallsSilent:
+    """Whatever we wait for then, TERM ends the broker within five seconds, and without harm."""
+
+    def test_while_a_new_topic_is_taken_up(self, cluster, zookeeper, look, stalling):
+        proxy = stalling(lambda operation, request: operation == StallingProxy.GET and b"/config/topics/new" in request)
+        broker = cluster.broker(zookeeper=zookeeper)
+        broker.settings |= {"zookeeper.connect": proxy.address, "zookeeper.session.timeout.ms": "10000"}
+        broker.start()
+        broker.create_topic("old")
+        assert produces(broker, "old")
+        with broker.connect() as connection:
+            connection.send("CREATE_TOPICS", 1, {"topics": [{"name": "new", "num_partitions": 1, "replication_factor": 1, "assignments": [],
+                            "configs": []}], "timeout_ms": 10000, "validate_only": False})
+            assert proxy.stalled.wait(20)
+            assert produces(broker, "old"), "clients are served"
+            assert broker.stop(5) == STOPPED_BY_TERM
+        assert (broker.data / ".kafka_cleanshutdown").exists()
+
+    @pytest.mark.parametrize("where", ["/cluster/id", "/config/brokers/0", "/brokers/ids"])
+    def test_while_the_broker_starts(self, cluster, zookeeper, stalling, where):
+        proxy = stalling(lambda operation, request: where.encode() in request)
+        broker = cluster.broker(zookeeper=zookeeper)
+        broker.settings["zookeeper.connect"] = proxy.address
+        broker.launch()
+        assert proxy.stalled.wait(20)
+        assert broker.stop(5) == STOPPED_BY_TERM
+
+    def test_before_the_first_connection(self, cluster, zookeeper):
+        zookeeper.process.signal(signal.SIGSTOP)
+        broker = cluster.broker(zookeeper=zookeeper).launch()
+        until(lambda: "Connecting to ZooKeeper" in broker.output(), 20)
+        assert broker.stop(5) == STOPPED_BY_TERM
+
+    def test_for_longer_than_the_connection_timeout(self, cluster, zookeeper):
+        zookeeper.process.signal(signal.SIGSTOP)
+        broker = cluster.broker(zookeeper=zookeeper)
+        broker.settings["zookeeper.connection.timeout.ms"] = "2000"
+        assert "zookeeper.connection.timeout.ms" in refusal(broker) and broker.process.popen.returncode == 1
+
+    def test_while_the_broker_runs(self, cluster, zookeeper):
+        broker = cluster.broker(zookeeper=zookeeper).start()
+        broker.create_topic("t")
+        zookeeper.process.signal(signal.SIGSTOP)
+        assert produces(broker)
+        assert broker.stop(5) == STOPPED_BY_TERM
+        assert (broker.data / ".kafka_cleanshutdown").exists()
 
 
 def test_a_clash_of_broker_ids_is_refused(cluster, zookeeper, look):

@@ -102,6 +102,8 @@ class ReplicaBench {
   base::ManualClock clock;
   base::SystemRandom random;
   std::map<std::string, config::Texts> overrides;  // what the store holds for topics
+  std::map<std::string, base::Error> unreadable;
+  std::vector<std::vector<std::string>> questions;  // what the store was asked for
   config::DynamicSettings settings{config::BrokerSettings(), [] { return std::string("localhost"); }};
   replication::PartitionTable table;
   std::unique_ptr<storage::LogDirs> dirs;
@@ -110,6 +112,11 @@ class ReplicaBench {
   std::unique_ptr<replication::Replicas> replicas;
 
  private:
+  base::Result<config::Texts> stored(const std::string& topic) const {
+    if (const auto why = unreadable.find(topic); why != unreadable.end()) return why->second;
+    const auto found = overrides.find(topic);
+    return found == overrides.end() ? config::Texts{} : found->second;
+  }
   void start(std::size_t directories) {
     std::vector<std::string> paths;
     for (std::size_t i = 0; i < directories; ++i) paths.push_back(root.file("data" + std::to_string(i)));
@@ -122,11 +129,14 @@ class ReplicaBench {
                              .in_background = [](const std::function<void()>& work) { work(); }},
         *dirs, storage::LogSetOptions{}, [](const std::string&) { return storage::LogSettings{}; });
     base::invariant(logs->load().ok(), "fresh directories load");
-    replicas = std::make_unique<replication::Replicas>(
-        kSelf, *logs, table, settings, pool, [this](const std::string& topic) -> base::Result<config::Texts> {
-          const auto found = overrides.find(topic);
-          return found == overrides.end() ? config::Texts{} : found->second;
-        });
+    replicas = std::make_unique<replication::Replicas>(kSelf, *logs, table, settings, pool,
+                                                       [this](const std::vector<std::string>& topics) {
+                                                         questions.push_back(topics);
+                                                         std::vector<base::Result<config::Texts>> found;
+                                                         for (const auto& topic : topics)
+                                                           found.push_back(stored(topic));
+                                                         return found;
+                                                       });
     pool.start();
     settings.subscribe([this](const auto& change, const auto& now) { replicas->settings_changed(change, *now); });
   }

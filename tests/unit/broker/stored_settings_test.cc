@@ -45,7 +45,7 @@ TEST_CASE("an empty store changes nothing") {
   CHECK(now->topics.empty());
   CHECK(now->cluster_overrides.empty());
   CHECK(now->broker_overrides.empty());
-  CHECK(load_overrides(bench.store, "topics", "missing")->empty());
+  CHECK(load_overrides(bench.store, "topics", {"missing"}).at(0)->empty());
 }
 
 TEST_CASE("topics, the cluster's defaults and this broker's own settings are loaded, not other brokers'") {

@@ -54,8 +54,9 @@ TEST_CASE("a log found at the start is taken, not made anew") {
                         .in_background = [](const std::function<void()>& work) { work(); }},
                        *bench.dirs, {}, [](const std::string&) { return storage::LogSettings{}; });
   REQUIRE(logs.load().ok());
-  Replicas again(kSelf, logs, bench.table, bench.settings, bench.pool,
-                 [](const std::string&) { return config::Texts{}; });
+  Replicas again(kSelf, logs, bench.table, bench.settings, bench.pool, [](const std::vector<std::string>& topics) {
+    return std::vector<base::Result<config::Texts>>(topics.size(), config::Texts{});
+  });
   CHECK(first_error(again.lead_or_follow({.from = {.controller_epoch = 2},
                                           .partitions = {ReplicaBench::state({.leader_epoch = LeaderEpoch{1},
                                                                               .is_new = false})}})) == ErrorCode::none);
@@ -157,20 +158,6 @@ TEST_CASE("changed settings reach the partitions they concern") {
   CHECK(orders->settings()->admission.max_batch_bytes == 5000);
 }
 
-TEST_CASE("a configuration that cannot be loaded keeps a replica from being made, and nothing else") {
-  ReplicaBench bench;
-  Replicas replicas(kSelf, *bench.logs, bench.table, bench.settings, bench.pool,
-                    [](const std::string& topic) -> base::Result<config::Texts> {
-                      if (topic == "orders") return base::fail(ErrorCode::unknown_server_error, "no session");
-                      return config::Texts{};
-                    });
-  const auto reply =
-      replicas.lead_or_follow({.partitions = {ReplicaBench::state({}), ReplicaBench::state({.topic = "other"})}});
-  REQUIRE(reply.partitions.size() == 1);
-  CHECK(reply.partitions[0].partition.topic == "orders");
-  CHECK(bench.table.find("other", 0));
-}
-
 TEST_CASE("a replica made while the broker stops is handed back like the others") {
   ReplicaBench bench;
   bench.lead({});
@@ -202,4 +189,34 @@ TEST_CASE("silent producers are forgotten by the periodic work") {
   CHECK_FALSE(forgotten());  // its turn has not come
   bench.clock.advance(milliseconds(1));
   CHECK(forgotten());
+}
+
+TEST_CASE("the configuration of new topics is read in one question, that of known partitions not again") {
+  ReplicaBench bench;
+  bench.overrides["orders"] = {{"max.message.bytes", "5000"}};
+  const auto lead = [&](std::vector<ReplicaBench::Told> all) {
+    LeaderAndIsr request{.from = {.controller = kSelf, .controller_epoch = 1}};
+    for (const auto& told : all) request.partitions.push_back(ReplicaBench::state(told));
+    return bench.replicas->lead_or_follow(request);
+  };
+  CHECK(lead({{.partition = 0}, {.partition = 1}, {.topic = "bills"}, {.topic = "elsewhere", .replicas = {kOther}}})
+            .partitions.size() == 1);
+  CHECK(bench.questions == std::vector<std::vector<std::string>>{{"bills", "orders"}});
+  CHECK(bench.table.find("orders", 1)->settings()->admission.max_batch_bytes == 5000);
+  CHECK(lead({{.partition = 0, .leader_epoch = LeaderEpoch{1}}}).partitions.empty());
+  CHECK(bench.questions.size() == 1);
+}
+
+TEST_CASE("a new topic whose configuration cannot be read is refused, those beside it are led") {
+  ReplicaBench bench;
+  bench.unreadable.emplace("orders", base::fail(ErrorCode::unknown_server_error, "closed: /config/topics/orders"));
+  LeaderAndIsr request{.from = {.controller = kSelf, .controller_epoch = 1}};
+  for (const auto* topic : {"orders", "bills"}) request.partitions.push_back(ReplicaBench::state({.topic = topic}));
+  const auto reply = bench.replicas->lead_or_follow(request);
+  REQUIRE(reply.partitions.size() == 1);
+  CHECK(reply.partitions[0].partition.topic == "orders");
+  CHECK(bench.table.find("orders", 0) == nullptr);
+  CHECK(bench.table.find("bills", 0) != nullptr);
+  bench.unreadable.clear();
+  CHECK(bench.lead({}) != nullptr);
 }
