@@ -30,7 +30,6 @@ class Loader {
   Status repair_indexes(Segment& segment, const std::set<FileKind>& present);
   Status find_end_after_clean_stop();
   Status recover_from(std::size_t first);
-  Status recover_segment(std::size_t i);
   Status drop_segments_from(std::size_t i);
   Status start_empty_at(Offset base);
   Status settle_offsets();
@@ -154,42 +153,21 @@ Status Loader::find_end_after_clean_stop() {
 Status Loader::recover_from(std::size_t first) {
   const auto base = segments_.at(first).base_offset();
   if (auto s = rebuild_producers(files_, request_.directory, segments_, base, producers_); !s) return s;
-  for (auto i = first; i < segments_.size(); ++i) {
-    if (auto s = recover_segment(i); !s) return s;
-    if (i + 1 == segments_.size()) break;
-    if (auto s = segments_.at(i).seal(); !s) return s;
-    const auto next = segments_.at(i + 1).base_offset();
-    if (auto s = store_producer_snapshot(files_, snapshot_path(request_.directory, next), producers_.entries()); !s)
-      return s;
-    snapshots_.insert(next);
-  }
+  const auto& crew = request_.crew;
+  auto recovery = std::make_shared<SegmentRecovery>(
+      SegmentRecovery::Place{files_, request_.directory, segments_, first}, producers_, epoch_table_, crew);
+  for (auto left = std::min(crew.helpers, segments_.size() - first - 1); left > 0; --left)
+    crew.offer([recovery] { recovery->help(); });
+  auto outcome = recovery->finish();
+  if (!outcome) return outcome.error();
+  log_end_ = outcome->log_end;
   producers_known_ = true;
-  return {};
-}
-
-Status Loader::recover_segment(std::size_t i) {
-  auto& segment = segments_.at(i);
-  const bool last = i + 1 == segments_.size();
-  const auto bound = last ? Offset{std::numeric_limits<std::int64_t>::max()} : segments_.at(i + 1).base_offset();
-  ++result_.recovered_segments;
-  result_.recovered_bytes += segment.size_bytes();
-  auto recovered = segment.recover([&](const protocol::EntryView& entry) -> Status {
-    if (entry.last_offset() >= bound)
-      return fail(ErrorCode::corrupt_message, "offset {} belongs to the next segment", entry.last_offset());
-    if (!entry.is_batch()) {
-      epoch_table_.clear();
-      return {};
-    }
-    epoch_table_.assign(entry.leader_epoch(), entry.base_offset());
-    if (const auto aborted = note_appended(producers_, entry.batch())) return segment.txn_index().append(*aborted);
-    return {};
-  });
-  if (!recovered) return recovered.error();
-  log_end_ = recovered->next_offset;
-  if (recovered->why.ok()) return {};
-  result_.dropped_bytes += recovered->dropped_bytes;
-  result_.why_dropped = recovered->why.error().detail;
-  return drop_segments_from(i + 1);
+  snapshots_.insert(outcome->snapshots.begin(), outcome->snapshots.end());
+  result_.recovered_segments = outcome->segments;
+  result_.recovered_bytes = outcome->bytes;
+  result_.dropped_bytes = outcome->dropped_bytes;
+  result_.why_dropped = std::move(outcome->why_dropped);
+  return outcome->drop_from ? drop_segments_from(*outcome->drop_from) : Status{};
 }
 
 Status Loader::drop_segments_from(std::size_t i) {
@@ -268,9 +246,29 @@ Status Loader::remove_stray_snapshots() {
 
 Result<LoadedLog> load_log(const LogServices& services, LoadRequest request) {
   auto health = request.health;
+  const auto crew = request.crew;
   auto loaded = Loader(services, std::move(request)).run();
-  if (!loaded) (void)health->watch(Status(loaded.error()));
+  if (!loaded && !crew.gives_up()) (void)health->watch(Status(loaded.error()));
   return loaded;
+}
+
+Result<std::uint64_t> bytes_to_recover(FileSystem& files, const std::string& directory, Offset recovery_point) {
+  auto entries = files.list(directory);
+  if (!entries) return entries.error();
+  std::map<Offset, std::string> data;
+  for (const auto& entry : *entries) {
+    const auto file = parse_file_name(entry.name);
+    if (file && file->kind == FileKind::data && file->suffix == FileSuffix::none) data.emplace(file->base, entry.name);
+  }
+  auto from = data.upper_bound(recovery_point);
+  if (from != data.begin()) --from;
+  std::uint64_t bytes = 0;
+  for (; from != data.end(); ++from) {
+    auto info = files.info(directory + "/" + from->second);
+    if (!info) return info.error();
+    bytes += info->size_bytes;
+  }
+  return bytes;
 }
 
 Result<std::unique_ptr<Log>> create_log(const LogServices& services, CreateRequest request) {

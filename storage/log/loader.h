@@ -4,7 +4,7 @@
 // After any other stop every segment that holds or lies above the recovery point is read, checked, and its indexes are
 // written anew; the log ends before the first entry that is not whole and sound.
 //
-// Waits for the disk. Any thread, one per log.
+// Waits for the disk. Any thread, one per log, which others may help (segment_recovery.h).
 #pragma once
 
 #include <memory>
@@ -12,6 +12,7 @@
 #include <string>
 
 #include "storage/log/log.h"
+#include "storage/log/segment_recovery.h"
 
 namespace storage {
 
@@ -25,6 +26,7 @@ struct LoadRequest {
   std::optional<Offset> recovery_point;
   std::optional<Offset> log_start;
   std::optional<Offset> high_watermark;
+  LoadCrew crew{};
 };
 
 struct LoadedLog {
@@ -36,6 +38,9 @@ struct LoadedLog {
 };
 
 Result<LoadedLog> load_log(const LogServices& services, LoadRequest request);
+
+// How much of a log would be read after a broken stop.
+Result<std::uint64_t> bytes_to_recover(FileSystem& files, const std::string& directory, Offset recovery_point);
 
 struct CreateRequest {
   TopicPartition partition;

@@ -30,15 +30,26 @@ ProducerWord producer_word(const protocol::BatchView& batch) {
                            .commit = marker->type == protocol::ControlType::commit};
 }
 
+AppendedBatch appended_batch(const protocol::BatchView& batch) {
+  return {.word = producer_word(batch),
+          .base_offset = batch.base_offset(),
+          .last_offset = batch.last_offset(),
+          .max_timestamp = batch.max_timestamp()};
+}
+
 std::optional<AbortedTxn> note_appended(Producers& producers, const protocol::BatchView& batch) {
-  const auto word = producer_word(batch);
-  if (const auto* claim = std::get_if<ProducerClaim>(&word)) {
-    producers.appended(*claim, batch.base_offset(), batch.last_offset(), batch.max_timestamp());
+  if (!batch.has_producer()) return std::nullopt;
+  return note_appended(producers, appended_batch(batch));
+}
+
+std::optional<AbortedTxn> note_appended(Producers& producers, const AppendedBatch& batch) {
+  if (const auto* claim = std::get_if<ProducerClaim>(&batch.word)) {
+    producers.appended(*claim, batch.base_offset, batch.last_offset, batch.max_timestamp);
     return std::nullopt;
   }
-  const auto* marker = std::get_if<TransactionMarker>(&word);
+  const auto* marker = std::get_if<TransactionMarker>(&batch.word);
   if (!marker) return std::nullopt;
-  const auto completed = producers.appended(*marker, batch.base_offset(), batch.max_timestamp());
+  const auto completed = producers.appended(*marker, batch.base_offset, batch.max_timestamp);
   if (!completed || !completed->aborted) return std::nullopt;
   return AbortedTxn{.producer_id = completed->id,
                     .first_offset = completed->first,

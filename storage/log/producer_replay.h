@@ -17,7 +17,17 @@ namespace storage {
 using ProducerWord = std::variant<std::monostate, ProducerClaim, TransactionMarker>;
 ProducerWord producer_word(const protocol::BatchView& batch);
 
+// What has to be remembered of a batch to note it later.
+struct AppendedBatch {
+  ProducerWord word{};
+  Offset base_offset{};
+  Offset last_offset{};
+  Timestamp max_timestamp{};
+};
+AppendedBatch appended_batch(const protocol::BatchView& batch);
+
 // `batch` is in the log: what follows for the producers, and for the transaction index of its segment.
+std::optional<AbortedTxn> note_appended(Producers& producers, const AppendedBatch& batch);
 std::optional<AbortedTxn> note_appended(Producers& producers, const protocol::BatchView& batch);
 
 // Offsets of the snapshots in a partition's directory, rising.
