@@ -13,14 +13,10 @@ using base::ErrorCode;
 using base::fail;
 
 constexpr std::size_t kClosingThreads = 16;
+constexpr std::chrono::milliseconds kReportLoadingEvery{3'000};
 
 std::string in(const DirectoryHealth& directory, std::string_view name) {
   return directory.path() + "/" + std::string(name);
-}
-
-std::optional<Offset> find_in(const OffsetCheckpoint& offsets, const TopicPartition& partition) {
-  const auto found = offsets.find(partition);
-  return found == offsets.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::optional<Offset> recovery_point_of(const LogMarks& marks) { return marks.recovery_point.get(); }
@@ -33,13 +29,21 @@ std::optional<Offset> log_start_of(const LogMarks& marks) {
 
 }  // namespace
 
-struct LogSet::Opening {
-  std::shared_ptr<DirectoryHealth> directory;
-  bool clean_stop = false;
-  OffsetCheckpoint recovery_points;
-  OffsetCheckpoint log_starts;
-  OffsetCheckpoint high_watermarks;
+// One of the files that keep an offset of every log in a directory. What was read from it at the start holds for as
+// long as the log is not open.
+struct LogSet::CheckpointKind {
+  std::string_view file;
+  std::optional<Offset> (*of)(const LogMarks&);
+  std::optional<Offset> StoredOffsets::*stored;
+
+  static const CheckpointKind recovery_points, log_starts, high_watermarks;
 };
+constexpr LogSet::CheckpointKind LogSet::CheckpointKind::recovery_points{kRecoveryPointCheckpoint, recovery_point_of,
+                                                                         &StoredOffsets::recovery_point};
+constexpr LogSet::CheckpointKind LogSet::CheckpointKind::log_starts{kLogStartCheckpoint, log_start_of,
+                                                                    &StoredOffsets::log_start};
+constexpr LogSet::CheckpointKind LogSet::CheckpointKind::high_watermarks{kHighWatermarkCheckpoint, high_watermark_of,
+                                                                         &StoredOffsets::high_watermark};
 
 LogSet::LogSet(LogServices services, LogDirs& dirs, LogSetOptions options,
                std::function<LogSettings(const std::string& topic)> settings_of)
@@ -48,124 +52,12 @@ LogSet::LogSet(LogServices services, LogDirs& dirs, LogSetOptions options,
   run_every(options_.recovery_point_interval, [this] { checkpoint_recovery_points(); });
   run_every(options_.log_start_interval, [this] { checkpoint_log_starts(); });
   run_every(options_.high_watermark_interval, [this] { checkpoint_high_watermarks(); });
+  run_every(kReportLoadingEvery, [this] { report_loading(); });
 }
 
-LogSet::~LogSet() { stop(); }
-
-// --- start -----------------------------------------------------------------------------------------------------------
-
-Result<std::vector<LogSet::Found>> LogSet::survey(const std::shared_ptr<DirectoryHealth>& directory) {
-  auto entries = services_.files.list(directory->path());
-  if (!entries) {
-    directory->retire(entries.error());
-    return std::vector<Found>{};
-  }
-  std::vector<Found> found;
-  for (const auto& entry : *entries) {
-    if (!entry.is_directory) continue;
-    const auto path = in(*directory, entry.name);
-    const auto name = parse_directory_name(entry.name);
-    if (!name)
-      return fail(ErrorCode::invalid_config,
-                  "Found directory {}, '{}' is not in the form of topic-partition or topic-partition.uniqueId-delete "
-                  "(if marked for deletion). A log directory may hold nothing else: move it away",
-                  path, entry.name);
-    switch (name->kind) {
-      case DirectoryKind::live:
-        found.push_back({name->partition, path});
-        break;
-      case DirectoryKind::deleted:
-        schedule_removal({.paths = {path}, .directory = directory, .after = {}});
-        break;
-      case DirectoryKind::future:
-      case DirectoryKind::stray:
-        log_.warn("Leaving {} alone", path);
-        break;
-    }
-  }
-  return found;
-}
-
-Status LogSet::load() {
-  const auto begin = services_.clock.now();
-  std::vector<std::pair<std::shared_ptr<DirectoryHealth>, std::vector<Found>>> work;
-  absl::flat_hash_map<TopicPartition, std::string> paths;
-  for (const auto& directory : dirs_.online()) {
-    auto found = survey(directory);
-    if (!found) return found.error();
-    for (const auto& one : *found)
-      if (auto [other, is_new] = paths.emplace(one.partition, one.path); !is_new)
-        return fail(ErrorCode::invalid_config, "Duplicate log directories found: {}, {}", other->second, one.path);
-    work.emplace_back(directory, std::move(found).value());
-  }
-  std::vector<std::thread> threads;
-  for (auto& [directory, found] : work)
-    threads.emplace_back([this, directory = directory, found = std::move(found)]() mutable {
-      if (auto s = directory->watch(load_directory(directory, std::move(found))); !s)
-        log_.error("Cannot load the logs in {}: {}", directory->path(), s.error().text());
-    });
-  for (auto& thread : threads) thread.join();
-  drop_offline();
-  if (dirs_.online().empty()) return fail(ErrorCode::kafka_storage_error, "none of the log.dirs can be used");
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.now() - begin);
-  log_.info("Loaded {} logs in {}ms", partitions().size(), took.count());
-  return {};
-}
-
-Status LogSet::load_directory(const std::shared_ptr<DirectoryHealth>& directory, std::vector<Found> found) {
-  Opening opening;
-  opening.directory = directory;
-  auto& files = services_.files;
-  for (auto [name, into] : {std::pair{kRecoveryPointCheckpoint, &opening.recovery_points},
-                            std::pair{kLogStartCheckpoint, &opening.log_starts},
-                            std::pair{kHighWatermarkCheckpoint, &opening.high_watermarks}}) {
-    auto offsets = load_offset_checkpoint(files, in(*directory, name));
-    if (!offsets) return fail(ErrorCode::kafka_storage_error, "{}", offsets.error().detail);
-    *into = std::move(offsets).value();
-    absl::MutexLock lock(&mutex_);
-    for (const auto& [partition, offset] : *into) remembered_.insert(partition);
-  }
-  auto clean = dirs_.take_clean_marker(*directory);
-  if (!clean) return clean.error();
-  opening.clean_stop = *clean;
-  if (!opening.clean_stop && !found.empty())
-    log_.info("Attempting recovery for all logs in {} since no clean shutdown file was found", directory->path());
-
-  base::BlockingPool pool(options_.recovery_threads_per_dir, "log-recovery");
-  pool.start();
-  for (const auto& one : found) pool.submit([this, &opening, &one] { load_one(opening, one); });
-  pool.stop();
-  return {};
-}
-
-void LogSet::load_one(Opening& opening, const Found& found) {
-  if (!opening.directory->online()) return;
-  auto loaded = load_log(services_, {.partition = found.partition,
-                                     .directory = found.path,
-                                     .health = opening.directory,
-                                     .settings = settings_of_(found.partition.topic),
-                                     .clean_stop = opening.clean_stop,
-                                     .recovery_point = find_in(opening.recovery_points, found.partition),
-                                     .log_start = find_in(opening.log_starts, found.partition),
-                                     .high_watermark = find_in(opening.high_watermarks, found.partition)});
-  if (!loaded) {
-    // A log that cannot be opened is a disk that cannot be trusted: what else is on it may be no better.
-    log_.error("Cannot load {}: {}", found.path, loaded.error().text());
-    opening.directory->retire(loaded.error());
-    return;
-  }
-  if (loaded->dropped_bytes > 0)
-    log_.warn("{}: dropped {} bytes at the end, the log goes on at offset {}: {}", found.path, loaded->dropped_bytes,
-              loaded->log->log_end_offset(), loaded->why_dropped);
-  absl::MutexLock lock(&mutex_);
-  remembered_.erase(found.partition);
-  auto marks = loaded->log->marks();
-  entries_[found.partition] = {opening.directory, std::move(marks), std::move(loaded->log)};
-}
-
-void LogSet::drop_offline() {
-  absl::MutexLock lock(&mutex_);
-  absl::erase_if(entries_, [](const auto& entry) { return !entry.second.directory->online(); });
+LogSet::~LogSet() {
+  stop_loading();
+  stop();
 }
 
 // --- between start and stop ------------------------------------------------------------------------------------------
@@ -188,7 +80,10 @@ std::shared_ptr<DirectoryHealth> LogSet::directory_of(const TopicPartition& part
 std::unique_ptr<Log> LogSet::take(const TopicPartition& partition) {
   absl::MutexLock lock(&mutex_);
   const auto found = entries_.find(partition);
-  return found == entries_.end() ? nullptr : std::move(found->second.log);
+  if (found == entries_.end() || !found->second.log) return nullptr;
+  if (found->second.directory->online()) return std::move(found->second.log);
+  entries_.erase(found);
+  return nullptr;
 }
 
 std::shared_ptr<DirectoryHealth> LogSet::place_for_new() const {
@@ -209,7 +104,7 @@ Result<std::unique_ptr<Log>> LogSet::create(const TopicPartition& partition, std
     if (entries_.contains(partition)) return fail(ErrorCode::invalid_request, "the log of {} exists", partition);
     directory = place_for_new();
     if (!directory) return fail(ErrorCode::kafka_storage_error, "none of the log.dirs can be used");
-    entries_[partition] = {directory, nullptr, nullptr};  // counts from now on
+    entries_[partition] = {directory, nullptr, nullptr, nullptr};  // counts from now on
   }
   auto log = create_log(services_, {.partition = partition,
                                     .directory = in(*directory, directory_name(partition)),
@@ -243,6 +138,33 @@ Status LogSet::remove(std::unique_ptr<Log> log) {
   const auto from = log->directory();
   log->abandon();
   log.reset();
+  return rename_away(partition, directory, from, delay);
+}
+
+Result<bool> LogSet::remove_unopened(const TopicPartition& partition) {
+  std::shared_ptr<Loading> loading;
+  std::shared_ptr<DirectoryHealth> directory;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = entries_.find(partition);
+    if (found == entries_.end() || !found->second.loading) return false;
+    loading = found->second.loading;
+    directory = found->second.directory;
+    loading->give_up = true;
+    mutex_.Await(absl::Condition(
+        +[](Loading* one) { return !one->running; }, loading.get()));
+    const auto now = entries_.find(partition);
+    if (now == entries_.end() || now->second.loading != loading)
+      return false;  // it was open before it could be stopped
+    ++progress_.partitions_done;
+  }
+  const auto delay = settings_of_(partition.topic).file_delete_delay;
+  if (auto s = rename_away(partition, directory, loading->path, delay); !s) return s.error();
+  return true;
+}
+
+Status LogSet::rename_away(const TopicPartition& partition, const std::shared_ptr<DirectoryHealth>& directory,
+                           const std::string& from, std::chrono::milliseconds delay) {
   const auto to = in(*directory, directory_name(partition, DirectoryKind::deleted, services_.random));
   auto renamed = directory->check();
   if (renamed) renamed = directory->watch(services_.files.rename(from, to));
@@ -281,28 +203,32 @@ void LogSet::run_removals(base::Instant now) {
 
 // --- checkpoints and periodic work -----------------------------------------------------------------------------------
 
-void LogSet::write_checkpoint(std::string_view name, OffsetOf offset_of) {
-  for (const auto& directory : dirs_.online()) write_checkpoint_in(directory, name, offset_of);
+void LogSet::write_checkpoint(const CheckpointKind& kind) {
+  for (const auto& directory : dirs_.online()) write_checkpoint_in(directory, kind);
 }
 
-void LogSet::write_checkpoint_in(const std::shared_ptr<DirectoryHealth>& directory, std::string_view name,
-                                 OffsetOf offset_of) {
+void LogSet::write_checkpoint_in(const std::shared_ptr<DirectoryHealth>& directory, const CheckpointKind& kind) {
   absl::MutexLock one_at_a_time(&checkpoint_mutex_);
   OffsetCheckpoint offsets;
   {
     absl::MutexLock lock(&mutex_);
     for (const auto& [partition, entry] : entries_) {
-      if (entry.directory != directory || !entry.marks) continue;
-      if (const auto offset = offset_of(*entry.marks)) offsets.emplace(partition, *offset);
+      if (entry.directory != directory) continue;
+      std::optional<Offset> offset;
+      if (entry.marks)
+        offset = kind.of(*entry.marks);
+      else if (entry.loading)
+        offset = entry.loading->stored.*kind.stored;
+      if (offset) offsets.emplace(partition, *offset);
     }
   }
-  auto written = directory->watch(store_offset_checkpoint(services_.files, in(*directory, name), offsets));
-  if (!written) log_.error("Cannot write {} in {}: {}", name, directory->path(), written.error().text());
+  auto written = directory->watch(store_offset_checkpoint(services_.files, in(*directory, kind.file), offsets));
+  if (!written) log_.error("Cannot write {} in {}: {}", kind.file, directory->path(), written.error().text());
 }
 
-void LogSet::checkpoint_recovery_points() { write_checkpoint(kRecoveryPointCheckpoint, recovery_point_of); }
-void LogSet::checkpoint_log_starts() { write_checkpoint(kLogStartCheckpoint, log_start_of); }
-void LogSet::checkpoint_high_watermarks() { write_checkpoint(kHighWatermarkCheckpoint, high_watermark_of); }
+void LogSet::checkpoint_recovery_points() { write_checkpoint(CheckpointKind::recovery_points); }
+void LogSet::checkpoint_log_starts() { write_checkpoint(CheckpointKind::log_starts); }
+void LogSet::checkpoint_high_watermarks() { write_checkpoint(CheckpointKind::high_watermarks); }
 
 void LogSet::run_every(std::chrono::milliseconds every, std::function<void()> work) {
   absl::MutexLock lock(&mutex_);
@@ -362,6 +288,7 @@ void LogSet::stop() {
 // --- stop ------------------------------------------------------------------------------------------------------------
 
 Status LogSet::close(std::vector<std::unique_ptr<Log>> taken) {
+  stop_loading();
   stop();
   absl::flat_hash_map<DirectoryHealth*, std::vector<std::unique_ptr<Log>>> by_directory;
   for (auto& log : taken) {
@@ -400,9 +327,11 @@ bool LogSet::close_logs_of(const std::shared_ptr<DirectoryHealth>& directory, st
     });
   pool.stop();
   if (!directory->online()) return false;
-  write_checkpoint_in(directory, kRecoveryPointCheckpoint, recovery_point_of);
-  write_checkpoint_in(directory, kLogStartCheckpoint, log_start_of);
-  write_checkpoint_in(directory, kHighWatermarkCheckpoint, high_watermark_of);
+  write_checkpoint_in(directory, CheckpointKind::recovery_points);
+  write_checkpoint_in(directory, CheckpointKind::log_starts);
+  write_checkpoint_in(directory, CheckpointKind::high_watermarks);
+  // What nobody has looked at since the last stop still has to be recovered.
+  if (!all_loaded(*directory)) return all_well;
   // Last: it says that all of the above is true.
   return all_well && directory->online() && directory->watch(dirs_.leave_clean_marker(*directory)).ok();
 }

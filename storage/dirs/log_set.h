@@ -3,17 +3,20 @@
 // A Log belongs to one place at a time: here after load(), then to the Partition that took it, and back here to be
 // deleted or closed. What the checkpoints need (LogMarks) is shared, so writing them takes no partition's lock.
 //
-// Life: load() waits for the disk and opens every partition in parallel; start() runs the periodic work on a thread of
-// its own; stop() ends that; close() is the orderly stop: closes the logs, writes the checkpoints, and leaves the clean
-// marker where all went well. Any thread may call what is in between.
+// Life: open() looks at names and checkpoints; start_loading() opens the logs on threads of their own, several per
+// directory, while others already use the first of them; start() runs the periodic work on another thread; stop() ends
+// that; close() is the orderly stop: gives up what is not open yet, closes the logs, writes the checkpoints, and leaves
+// the clean marker where all went well. Any thread may call what is in between.
 //
-// Cost: after a clean stop about ten small system calls per partition. A checkpoint is one small file per directory.
+// Cost: after a clean stop about ten small system calls per partition, and one per segment. A checkpoint is one small
+// file per directory.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 #include <absl/synchronization/mutex.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,7 +25,9 @@
 #include <vector>
 
 #include "base/logging.h"
+#include "base/loop.h"
 #include "storage/dirs/checkpoints.h"
+#include "storage/dirs/load_progress.h"
 #include "storage/dirs/log_dirs.h"
 #include "storage/log/loader.h"
 
@@ -43,7 +48,20 @@ class LogSet {
   ~LogSet();
 
   // Fails for what must stop the start: a directory that is no partition's, a partition found twice, no directory left.
+  // Reads no partition.
+  Status open() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Once, after open(). Small logs first: the sooner most of them serve.
+  void start_loading() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Every log is open, or its directory offline, or the loading was stopped.
+  void wait_loaded() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Gives up what is not open yet; it stays on disk as it is. Called by close().
+  void stop_loading() ABSL_LOCKS_EXCLUDED(mutex_);
+  // All three of the above, for whoever has no use for half of the logs. Fails also when no directory is left then.
   Status load() ABSL_LOCKS_EXCLUDED(mutex_);
+  // False when this log is not being opened. Otherwise `then` is called once it can be taken or its directory is lost,
+  // on a thread that has other logs to open; not when the loading is stopped.
+  bool when_loaded(const TopicPartition& partition, std::function<void()> then) ABSL_LOCKS_EXCLUDED(mutex_);
+  const LoadProgress& progress() const { return progress_; }
   // More periodic work, for logs that others hold. Before start(); not run before `every` has passed once.
   void run_every(std::chrono::milliseconds every, std::function<void()> work) ABSL_LOCKS_EXCLUDED(mutex_);
   void start() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -56,7 +74,7 @@ class LogSet {
   std::shared_ptr<DirectoryHealth> directory_of(const TopicPartition& partition) const ABSL_LOCKS_EXCLUDED(mutex_);
   // True when a log we do not know may lie where we cannot look.
   bool has_offline_directory() const { return dirs_.online().size() < dirs_.all().size(); }
-  // Null when there is no such log, or it was taken.
+  // Null when there is no such log, or it is not open yet, or its directory is offline, or it was taken.
   std::unique_ptr<Log> take(const TopicPartition& partition) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // In the directory with the fewest partitions; taken at once. Fails when it exists.
@@ -64,6 +82,8 @@ class LogSet {
                                       const LogSettings& settings) ABSL_LOCKS_EXCLUDED(mutex_);
   // Gone for everybody when this returns; the files follow after file.delete.delay.ms, or at the next start.
   Status remove(std::unique_ptr<Log> log) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same for one that is not open yet; what is at work on it is given up. False: no such log.
+  Result<bool> remove_unopened(const TopicPartition& partition) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Writes one kind of checkpoint of every online directory now. After a log was cut its recovery point must be written
   // before anything else may rely on it.
@@ -75,16 +95,40 @@ class LogSet {
   base::Instant run_due_jobs() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // What the checkpoints of a directory say of one log.
+  struct StoredOffsets {
+    std::optional<Offset> recovery_point;
+    std::optional<Offset> log_start;
+    std::optional<Offset> high_watermark;
+  };
+  struct CheckpointKind;
+  // A log that is not open yet. What is not const is guarded by mutex_, but for `give_up`.
+  struct Loading {
+    const TopicPartition partition;
+    const std::string path;
+    const StoredOffsets stored;
+    std::uint64_t bytes = 0;  // to be read; written before anybody opens it
+    std::atomic<bool> give_up{false};
+    bool running = false;
+    std::vector<std::function<void()>> then{};
+  };
+  // The threads that open the logs of one directory.
+  struct Crew {
+    std::shared_ptr<DirectoryHealth> directory;
+    bool clean_stop;
+    base::BlockingPool pool;
+    std::vector<std::shared_ptr<Loading>> work;  // not touched once the pool has begun with it
+  };
   struct Entry {
     std::shared_ptr<DirectoryHealth> directory;
-    std::shared_ptr<const LogMarks> marks;  // null while the log is being made
+    std::shared_ptr<const LogMarks> marks;  // null while the log is being made or opened
     std::unique_ptr<Log> log;               // null while a Partition has it
+    std::shared_ptr<Loading> loading;       // null once it is open
   };
   struct Found {  // one partition directory at start
     TopicPartition partition;
     std::string path;
   };
-  struct Opening;  // the state of one directory's load
   struct Removal {
     base::Instant due;
     PutOffRemoval what;
@@ -96,17 +140,23 @@ class LogSet {
   };
 
   Result<std::vector<Found>> survey(const std::shared_ptr<DirectoryHealth>& directory);
-  Status load_directory(const std::shared_ptr<DirectoryHealth>& directory, std::vector<Found> found);
-  void load_one(Opening& opening, const Found& found);
-  void drop_offline() ABSL_LOCKS_EXCLUDED(mutex_);
+  Status open_directory(const std::shared_ptr<DirectoryHealth>& directory, const std::vector<Found>& found)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void measure_and_load(Crew& crew) ABSL_LOCKS_EXCLUDED(mutex_);
+  void load_one(Crew& crew, const std::shared_ptr<Loading>& loading) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::unique_ptr<Log> open_log(Crew& crew, Loading& loading);
+  void loaded(Loading& loading, std::unique_ptr<Log> log) ABSL_LOCKS_EXCLUDED(mutex_);
+  void report_loading() ABSL_LOCKS_EXCLUDED(mutex_);
+  Status rename_away(const TopicPartition& partition, const std::shared_ptr<DirectoryHealth>& directory,
+                     const std::string& from, std::chrono::milliseconds delay) ABSL_LOCKS_EXCLUDED(mutex_);
   std::shared_ptr<DirectoryHealth> place_for_new() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void schedule_removal(PutOffRemoval what) ABSL_LOCKS_EXCLUDED(mutex_);
   void run_removals(base::Instant now) ABSL_LOCKS_EXCLUDED(mutex_);
   void forget_old_offsets_of(const TopicPartition& partition) ABSL_LOCKS_EXCLUDED(mutex_);
-  using OffsetOf = std::optional<Offset> (*)(const LogMarks&);
-  void write_checkpoint(std::string_view name, OffsetOf offset_of) ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
-  void write_checkpoint_in(const std::shared_ptr<DirectoryHealth>& directory, std::string_view name, OffsetOf offset_of)
+  void write_checkpoint(const CheckpointKind& kind) ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
+  void write_checkpoint_in(const std::shared_ptr<DirectoryHealth>& directory, const CheckpointKind& kind)
       ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
+  bool all_loaded(const DirectoryHealth& directory) const ABSL_LOCKS_EXCLUDED(mutex_);
   bool close_logs_of(const std::shared_ptr<DirectoryHealth>& directory, std::vector<std::unique_ptr<Log>> logs);
   void run_thread();
 
@@ -126,6 +176,10 @@ class LogSet {
   std::vector<Removal> removals_ ABSL_GUARDED_BY(mutex_);
   std::vector<Job> jobs_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::size_t unopened_ ABSL_GUARDED_BY(mutex_) = 0;  // logs some thread has still to look at
+  std::vector<std::unique_ptr<Crew>> crews_ ABSL_GUARDED_BY(mutex_);
+  base::Instant loading_since_{};
+  LoadProgress progress_;
   std::thread thread_;
 };
 
