@@ -275,10 +275,11 @@ Status Broker::Parts::open_logs() {
   logs = std::make_unique<storage::LogSet>(services, *dirs, options, [this](const std::string& topic) {
     return storage::LogSettings::from(*settings.snapshot()->topic(topic));
   });
-  if (auto s = logs->load(); !s) return s;
+  if (auto s = logs->open(); !s) return s;
   logs_open = true;
   replicas = std::make_unique<replication::Replicas>(
       id, *logs, partitions, settings, pool,
+      [this](std::function<void()> work) { replica_thread.submit(std::move(work)); },
       [this](const std::vector<std::string>& topics) { return load_overrides(*blocking, "topics", topics); });
   settings.subscribe([this](const config::SettingsChange& change, const std::shared_ptr<const config::Snapshot>& now) {
     replicas->settings_changed(change, *now);
@@ -288,6 +289,9 @@ Status Broker::Parts::open_logs() {
                                        milliseconds(settings.snapshot()->broker->producer_id_expiration_ms));
   });
   logs->start();
+  // From here on everything goes on beside it: this broker is registered, told what it leads, and leads each partition
+  // as soon as its log is open.
+  logs->start_loading();
   return {};
 }
 
@@ -377,7 +381,7 @@ void Broker::Parts::add_handlers() {
   serve_api(0, ProduceHandler(clock, metadata, partitions));
   serve_api(1, FetchHandler(*fetch_services));
   serve_api(2, ListOffsetsHandler(metadata, partitions, pool));
-  serve_api(3, MetadataHandler(cluster_id, settings, metadata, *controller));
+  serve_api(3, MetadataHandler({cluster_id, id}, settings, metadata, partitions, *controller));
   serve_api(18, ApiVersionsHandler(apis, *features), true);
   serve_api(19, CreateTopicsHandler(settings, *controller));
   serve_api(20, DeleteTopicsHandler(*controller));
@@ -413,6 +417,7 @@ void Broker::Parts::say_welcome() const {
 void Broker::stop() {
   auto& p = *parts_;
   if (std::exchange(p.stopped, true)) return;
+  if (p.logs_open) p.logs->stop_loading();
   if (p.replicas) p.replicas->stop_all();  // whoever waits is told to look for another leader
   if (p.sockets) p.sockets->stop(kDrain);
   if (p.controller) p.controller->stop();

@@ -116,7 +116,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     const auto& topic = read.topic ? read.topic->name : wanted.topic;
     if (!metadata.find_partition(topic, wanted.partition)) return ErrorCode::unknown_topic_or_partition;
     const auto partition = services_.partitions.find(topic, wanted.partition);
-    if (!partition) return ErrorCode::not_leader_or_follower;
+    if (!partition) return services_.partitions.why_absent(topic, wanted.partition);
     const auto settings = partition->settings();
     if (version_ < kZstdSince && settings->compresses_zstd) return ErrorCode::unsupported_compression_type;
 

@@ -104,7 +104,7 @@ struct Listing {
                  const ListOffsetsRequest::Topic::Partition& wanted, PartitionAnswer& result) const {
     if (!cluster.find_partition(topic, wanted.partition_index)) return ErrorCode::unknown_topic_or_partition;
     const auto partition = partitions.find(topic, wanted.partition_index);
-    if (!partition) return ErrorCode::not_leader_or_follower;
+    if (!partition) return partitions.why_absent(topic, wanted.partition_index);
     if (version == 0) {
       auto offsets = partition->segment_offsets(base::timestamp_from_ms(wanted.timestamp), wanted.max_num_offsets);
       if (!offsets) return offsets.error().code;

@@ -26,6 +26,8 @@ struct View {
   std::string listener;
   std::int16_t version = 0;
   bool topic_operations = false;
+  base::BrokerId self;
+  const replication::PartitionTable& here;
 };
 
 std::vector<base::BrokerId> only_alive(const std::vector<base::BrokerId>& ids, const ClusterMetadata& cluster) {
@@ -35,7 +37,8 @@ std::vector<base::BrokerId> only_alive(const std::vector<base::BrokerId>& ids, c
   return out;
 }
 
-PartitionAnswer describe(const replication::PartitionInfo& info, const ClusterMetadata& cluster, const View& view) {
+PartitionAnswer describe(const std::string& topic, const replication::PartitionInfo& info,
+                         const ClusterMetadata& cluster, const View& view) {
   PartitionAnswer out;
   out.partition_index = info.index;
   out.leader_id = info.leader;
@@ -46,7 +49,7 @@ PartitionAnswer describe(const replication::PartitionInfo& info, const ClusterMe
     if (!cluster.find_broker(id) || std::count(info.offline.begin(), info.offline.end(), id))
       out.offline_replicas.push_back(id);
   const auto* leader = cluster.find_broker(info.leader);
-  if (!leader) {
+  if (!leader || (info.leader == view.self && view.here.is_loading(topic, info.index))) {
     out.error_code = ErrorCode::leader_not_available;
     out.leader_id = base::kNoBroker;
   } else if (!endpoint_on(*leader, view.listener)) {
@@ -70,7 +73,8 @@ TopicAnswer describe(const replication::TopicInfo& topic, const ClusterMetadata&
   out.is_internal = is_internal_topic(topic.name);
   if (view.topic_operations) out.topic_authorized_operations = kAllTopicOperations;
   for (const auto& partition : topic.partitions)
-    if (partition.leader_epoch != base::kNoLeaderEpoch) out.partitions.push_back(describe(partition, cluster, view));
+    if (partition.leader_epoch != base::kNoLeaderEpoch)
+      out.partitions.push_back(describe(topic.name, partition, cluster, view));
   return out;
 }
 
@@ -100,9 +104,10 @@ void MetadataHandler::operator()(Request& request, AnswerSlot answer) const {
   MetadataRequest in;
   if (!read_body(request, answer, in)) return;
   const auto cluster = metadata_.snapshot();
-  const View view{request.session.listener, request.version(), in.include_topic_authorized_operations};
+  const View view{request.session.listener, request.version(), in.include_topic_authorized_operations, self_.id,
+                  partitions_};
   MetadataResponse out;
-  out.cluster_id = cluster_id_;
+  out.cluster_id = self_.cluster_id;
   if (in.include_cluster_authorized_operations) out.cluster_authorized_operations = kAllClusterOperations;
   add_brokers(out, *cluster, view.listener);
 

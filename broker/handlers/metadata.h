@@ -1,4 +1,7 @@
 // Metadata: brokers, topics, partitions and leaders; a topic nobody knows may be created on the way.
+//
+// A partition that is led here but whose log is still being opened has no leader yet (LEADER_NOT_AVAILABLE), as while a
+// broker of Apache Kafka that is alone recovers: clients that never send twice (retries=0) wait instead of failing.
 #pragma once
 
 #include "broker/dispatch/request.h"
@@ -6,23 +9,33 @@
 #include "config/dynamic.h"
 #include "replication/cluster/metadata.h"
 #include "replication/controller/controller.h"
+#include "replication/partition/partition_table.h"
 
 namespace broker {
 
 // Any loop may call. Outlived by its parts.
 class MetadataHandler {
  public:
-  MetadataHandler(std::string cluster_id, const config::DynamicSettings& settings,
-                  const replication::MetadataCache& metadata, replication::Controller& controller)
-      : cluster_id_(std::move(cluster_id)), settings_(settings), metadata_(metadata), controller_(controller) {}
+  struct Self {
+    std::string cluster_id;
+    base::BrokerId id;
+  };
+  MetadataHandler(Self self, const config::DynamicSettings& settings, const replication::MetadataCache& metadata,
+                  const replication::PartitionTable& partitions, replication::Controller& controller)
+      : self_(std::move(self)),
+        settings_(settings),
+        metadata_(metadata),
+        partitions_(partitions),
+        controller_(controller) {}
   void operator()(Request& request, AnswerSlot answer) const;
 
  private:
   replication::NewTopic automatic_topic(const std::string& name) const;
 
-  const std::string cluster_id_;
+  const Self self_;
   const config::DynamicSettings& settings_;
   const replication::MetadataCache& metadata_;
+  const replication::PartitionTable& partitions_;
   replication::Controller& controller_;
 };
 

@@ -22,7 +22,7 @@ void OffsetForEpochHandler::operator()(Request& request, AnswerSlot answer) cons
       if (!cluster->find_partition(topic.topic, wanted.partition)) {
         result.error_code = ErrorCode::unknown_topic_or_partition;
       } else if (!partition) {
-        result.error_code = ErrorCode::not_leader_or_follower;
+        result.error_code = partitions_.why_absent(topic.topic, wanted.partition);
       } else if (auto end = partition->end_offset_for_epoch(wanted.leader_epoch, wanted.current_leader_epoch); !end) {
         result.error_code = end.error().code;
       } else {

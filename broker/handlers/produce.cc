@@ -169,7 +169,7 @@ struct Appending {
     if (is_internal_topic(topic) && request.session.client_id != kAdminClientId)
       return refuse(answer, ErrorCode::invalid_topic_exception, request.version());
     const auto partition = partitions.find(topic, in_partition.index);
-    if (!partition) return refuse(answer, ErrorCode::not_leader_or_follower, request.version());
+    if (!partition) return refuse(answer, partitions.why_absent(topic, in_partition.index), request.version());
     const auto acks = static_cast<Acks>(in.acks);
     const auto settings = partition->ready_to_append(acks);
     if (!settings) return refuse_append(answer, settings.error().code, *partition);

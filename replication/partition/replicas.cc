@@ -27,21 +27,11 @@ AnnouncementReply Replicas::lead_or_follow(const LeaderAndIsr& request) {
     return reply;
   }
   const auto unread = learn_overrides(request);
-  // Each waits for the disk to take in its leader epoch; side by side they share the disk's writes.
-  std::vector<base::Status> outcomes(request.partitions.size());
-  absl::BlockingCounter left(static_cast<int>(outcomes.size()));
-  for (std::size_t i = 0; i < outcomes.size(); ++i)
-    pool_.submit([&, i] {
-      outcomes[i] = lead_or_follow(request.partitions[i], unread);
-      left.DecrementCount();
-    });
-  left.Wait();
+  const auto outcomes = lead_or_follow_each(request.partitions, unread);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (outcomes[i].ok()) continue;
     const auto& state = request.partitions[i];
-    const base::TopicPartition name{state.topic, state.partition};
-    log_.warn("{}: {}", name, outcomes[i].error().text());
-    reply.partitions.push_back({name, outcomes[i].error().code});
+    reply.partitions.push_back({{state.topic, state.partition}, outcomes[i].error().code});
   }
   return reply;
 }
@@ -72,18 +62,70 @@ Replicas::Unread Replicas::learn_overrides(const LeaderAndIsr& request) {
   return unread;
 }
 
+// Each waits for the disk to take in its leader epoch; side by side they share the disk's writes.
+Replicas::Outcomes Replicas::lead_or_follow_each(const std::vector<PartitionState>& partitions, const Unread& unread) {
+  Outcomes outcomes(partitions.size());
+  absl::BlockingCounter left(static_cast<int>(outcomes.size()));
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    pool_.submit([&, i] {
+      outcomes[i] = lead_or_follow(partitions[i], unread);
+      left.DecrementCount();
+    });
+  left.Wait();
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    if (!outcomes[i]) log_.warn("{}-{}: {}", partitions[i].topic, partitions[i].partition, outcomes[i].error().text());
+  return outcomes;
+}
+
 base::Status Replicas::lead_or_follow(const PartitionState& state, const Unread& unread) {
   if (!has_replica(state, self_))
     return base::fail(ErrorCode::unknown_topic_or_partition, "{}-{} has no replica here", state.topic, state.partition);
-  auto partition = find_or_make(state, unread);
-  if (!partition) return partition.error();
-  return (*partition)->lead_or_follow(state);
+  if (const auto why = unread.find(state.topic); why != unread.end()) return why->second;
+  if (put_off(state)) return {};
+  auto partition = find_or_make(state);
+  if (partition) return (*partition)->lead_or_follow(state);
+  const base::TopicPartition name{state.topic, state.partition};
+  if (partition.error().code == ErrorCode::kafka_storage_error)
+    table_.put_absent(name, PartitionTable::Absence::offline);
+  else
+    table_.remove(name);  // it may have been expected
+  return partition.error();
 }
 
-base::Result<std::shared_ptr<Partition>> Replicas::find_or_make(const PartitionState& state, const Unread& unread) {
+bool Replicas::put_off(const PartitionState& state) {
+  if (table_.find(state.topic, state.partition)) return false;
+  const base::TopicPartition name{state.topic, state.partition};
+  absl::MutexLock lock(&mutex_);
+  const bool loading = logs_.when_loaded(name, [this, name] { log_loaded(name); });
+  if (!loading) return false;
+  const auto [waiting, first] = put_off_.emplace(name, state);
+  if (!first && state.leader_epoch >= waiting->second.leader_epoch) waiting->second = state;
+  table_.put_absent(name, PartitionTable::Absence::loading);
+  return true;
+}
+
+void Replicas::log_loaded(const base::TopicPartition& name) {
+  {
+    absl::MutexLock lock(&mutex_);
+    loaded_.push_back(name);
+    if (loaded_.size() > 1) return;  // whoever takes up the first takes up this one
+  }
+  run_in_turn_([this] { take_up_loaded(); });
+}
+
+void Replicas::take_up_loaded() {
+  std::vector<PartitionState> states;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& name : std::exchange(loaded_, {}))
+      if (const auto state = put_off_.extract(name)) states.push_back(std::move(state.mapped()));
+  }
+  lead_or_follow_each(states, {});  // their configuration was read when they were put off
+}
+
+base::Result<std::shared_ptr<Partition>> Replicas::find_or_make(const PartitionState& state) {
   if (auto known = table_.find(state.topic, state.partition)) return known;
   const base::TopicPartition name{state.topic, state.partition};
-  if (const auto why = unread.find(state.topic); why != unread.end()) return why->second;
   const auto settings = PartitionSettings::of(*settings_.snapshot()->topic(state.topic));
 
   auto log = logs_.take(name);
@@ -115,22 +157,34 @@ AnnouncementReply Replicas::stop(const StopReplica& request) {
       continue;
     }
     if (!stopped.remove) continue;  // a leader goes on serving; followers would stop fetching
-    auto log = [&]() -> std::unique_ptr<storage::Log> {
-      if (auto partition = table_.remove(stopped.partition)) {
-        partition->stop();
-        return partition->release_log();
-      }
-      return logs_.take(stopped.partition);
-    }();
-    if (!log) continue;  // gone already: what was asked for is so
-    if (auto removed = logs_.remove(std::move(log)); !removed) {
+    const auto removed = remove_log(stopped.partition);
+    if (!removed) {
       log_.error("Cannot delete {}: {}", stopped.partition, removed.error().text());
       reply.partitions.push_back({stopped.partition, removed.error().code});
-      continue;
+    } else if (*removed) {
+      log_.info("Deleted log for partition {}", stopped.partition);
     }
-    log_.info("Deleted log for partition {}", stopped.partition);
   }
   return reply;
+}
+
+base::Result<bool> Replicas::remove_log(const base::TopicPartition& name) {
+  std::unique_ptr<storage::Log> log;
+  if (auto partition = table_.remove(name)) {
+    partition->stop();
+    log = partition->release_log();
+  } else {
+    {
+      absl::MutexLock lock(&mutex_);
+      put_off_.erase(name);
+    }
+    auto unopened = logs_.remove_unopened(name);
+    if (!unopened || *unopened) return unopened;
+    log = logs_.take(name);
+  }
+  if (!log) return false;
+  if (auto s = logs_.remove(std::move(log)); !s) return s.error();
+  return true;
 }
 
 void Replicas::settings_changed(const config::SettingsChange& change, const config::Snapshot& now) {

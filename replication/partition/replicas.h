@@ -2,8 +2,12 @@
 //
 // Every call waits for the disk and none may run beside another: they are made on one thread of a pool of one, which
 // spreads the partitions of a request over a second pool. Logs come from LogSet when a partition is first mentioned and
-// go back there when it is stopped.
+// go back there when it is stopped. A partition whose log is still being opened is led or followed as soon as it is
+// open: the controller is told that all is well, clients that all will be (PartitionTable::why_absent).
 #pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/synchronization/mutex.h>
 
 #include <cstdint>
 #include <functional>
@@ -25,14 +29,17 @@ class Replicas {
  public:
   // Reads the stored configuration of topics, one result each; it may wait for the store.
   using LoadOverrides = std::function<std::vector<base::Result<config::Texts>>(const std::vector<std::string>& topics)>;
+  // Runs something on the thread that makes the calls of this class. Any thread may ask.
+  using RunInTurn = std::function<void(std::function<void()>)>;
 
   Replicas(base::BrokerId self, storage::LogSet& logs, PartitionTable& table, config::DynamicSettings& settings,
-           base::BlockingPool& pool, LoadOverrides load_overrides)
+           base::BlockingPool& pool, RunInTurn run_in_turn, LoadOverrides load_overrides)
       : self_(self),
         logs_(logs),
         table_(table),
         settings_(settings),
         pool_(pool),
+        run_in_turn_(std::move(run_in_turn)),
         load_overrides_(std::move(load_overrides)) {}
 
   AnnouncementReply lead_or_follow(const LeaderAndIsr& request);
@@ -54,17 +61,30 @@ class Replicas {
   // Topics whose configuration could not be read, and why.
   using Unread = std::map<std::string, base::Error, std::less<>>;
   Unread learn_overrides(const LeaderAndIsr& request);
+  using Outcomes = std::vector<base::Status>;  // one per partition
+  Outcomes lead_or_follow_each(const std::vector<PartitionState>& partitions, const Unread& unread);
   base::Status lead_or_follow(const PartitionState& state, const Unread& unread);
-  base::Result<std::shared_ptr<Partition>> find_or_make(const PartitionState& state, const Unread& unread);
+  base::Result<std::shared_ptr<Partition>> find_or_make(const PartitionState& state);
+  // Whether it has to wait for its log.
+  bool put_off(const PartitionState& state) ABSL_LOCKS_EXCLUDED(mutex_);
+  void log_loaded(const base::TopicPartition& name) ABSL_LOCKS_EXCLUDED(mutex_);
+  void take_up_loaded() ABSL_LOCKS_EXCLUDED(mutex_);
+  // False when there was none.
+  base::Result<bool> remove_log(const base::TopicPartition& name) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const base::BrokerId self_;
   storage::LogSet& logs_;
   PartitionTable& table_;
   config::DynamicSettings& settings_;
   base::BlockingPool& pool_;
+  const RunInTurn run_in_turn_;
   const LoadOverrides load_overrides_;
   const base::Logger log_{"weir.Replicas"};
   std::int32_t controller_epoch_ = 0;  // the highest heard of
+
+  absl::Mutex mutex_;
+  absl::flat_hash_map<base::TopicPartition, PartitionState> put_off_ ABSL_GUARDED_BY(mutex_);  // the latest word
+  std::vector<base::TopicPartition> loaded_ ABSL_GUARDED_BY(mutex_);                           // to be taken up
 };
 
 }  // namespace replication

@@ -129,14 +129,14 @@ class ReplicaBench {
                              .in_background = [](const std::function<void()>& work) { work(); }},
         *dirs, storage::LogSetOptions{}, [](const std::string&) { return storage::LogSettings{}; });
     base::invariant(logs->load().ok(), "fresh directories load");
-    replicas = std::make_unique<replication::Replicas>(kSelf, *logs, table, settings, pool,
-                                                       [this](const std::vector<std::string>& topics) {
-                                                         questions.push_back(topics);
-                                                         std::vector<base::Result<config::Texts>> found;
-                                                         for (const auto& topic : topics)
-                                                           found.push_back(stored(topic));
-                                                         return found;
-                                                       });
+    replicas = std::make_unique<replication::Replicas>(
+        kSelf, *logs, table, settings, pool, [](const std::function<void()>& work) { work(); },
+        [this](const std::vector<std::string>& topics) {
+          questions.push_back(topics);
+          std::vector<base::Result<config::Texts>> found;
+          for (const auto& topic : topics) found.push_back(stored(topic));
+          return found;
+        });
     pool.start();
     settings.subscribe([this](const auto& change, const auto& now) { replicas->settings_changed(change, *now); });
   }

@@ -23,7 +23,7 @@ constexpr std::int16_t kLatest = 12;
 
 struct Bench : HandlerBench {
   LoneController lone;
-  MetadataHandler handler{"cluster-1", settings, metadata, lone.controller()};
+  MetadataHandler handler{{"cluster-1", kSelf}, settings, metadata, table, lone.controller()};
 
   MetadataResponse about(const std::vector<std::string>& names, std::int16_t version = kLatest, bool create = false) {
     MetadataRequest request;

@@ -54,9 +54,11 @@ TEST_CASE("a log found at the start is taken, not made anew") {
                         .in_background = [](const std::function<void()>& work) { work(); }},
                        *bench.dirs, {}, [](const std::string&) { return storage::LogSettings{}; });
   REQUIRE(logs.load().ok());
-  Replicas again(kSelf, logs, bench.table, bench.settings, bench.pool, [](const std::vector<std::string>& topics) {
-    return std::vector<base::Result<config::Texts>>(topics.size(), config::Texts{});
-  });
+  Replicas again(
+      kSelf, logs, bench.table, bench.settings, bench.pool, [](const std::function<void()>& work) { work(); },
+      [](const std::vector<std::string>& topics) {
+        return std::vector<base::Result<config::Texts>>(topics.size(), config::Texts{});
+      });
   CHECK(first_error(again.lead_or_follow({.from = {.controller_epoch = 2},
                                           .partitions = {ReplicaBench::state({.leader_epoch = LeaderEpoch{1},
                                                                               .is_new = false})}})) == ErrorCode::none);

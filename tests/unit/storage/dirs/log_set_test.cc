@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/support/storage/batches.h"
+#include "tests/support/storage/watched_files.h"
 
 using namespace storage;
 using namespace storage::testing;
@@ -14,7 +15,7 @@ using base::Offset;
 namespace {
 
 struct Broker {
-  FaultyFiles& files;
+  base::FileSystem& files;
   base::ManualClock clock;
   base::SystemRandom random;
   absl::Mutex mutex;
@@ -23,7 +24,7 @@ struct Broker {
   LogDirs dirs;
   LogSet logs;
 
-  explicit Broker(FaultyFiles& f, std::vector<std::string> paths = {"/data/a", "/data/b"})
+  explicit Broker(base::FileSystem& f, std::vector<std::string> paths = {"/data/a", "/data/b"})
       : files(f),
         dirs(files, clock, std::move(paths),
              [this](const std::string& path, const base::Error&) {
@@ -394,4 +395,123 @@ TEST_CASE("a log that would end below its start begins anew there") {
   auto log = broker.logs.take({"t", 0});
   CHECK(log->log_start_offset() == Offset{77});
   CHECK(log->log_end_offset() == Offset{77});
+}
+
+TEST_CASE("after an orderly stop no file of a segment is opened or read, however many there are") {
+  FaultyFiles disk;
+  {
+    Broker broker(disk, {"/data/a"});
+    REQUIRE(broker.boot().ok());
+    std::vector<std::unique_ptr<Log>> taken;
+    for (int p = 0; p < 5; ++p) {
+      taken.push_back(broker.logs.create({"t", p}, std::nullopt, {}).value());
+      for (int i = 0; i < 50; ++i) {
+        append(*taken.back(), "x");
+        REQUIRE(taken.back()->roll().ok());
+      }
+      append(*taken.back(), "x");
+    }
+    broker.run_background();
+    REQUIRE(broker.logs.close(std::move(taken)).ok());
+  }
+  WatchedFiles files(disk);
+  Broker broker(files, {"/data/a"});
+  REQUIRE(broker.boot().ok());
+  for (const auto& path : files.opened()) {
+    const auto file = parse_file_name(path.substr(path.rfind('/') + 1));
+    CHECK((!file || file->kind == FileKind::snapshot));
+  }
+  for (int p = 0; p < 5; ++p) {
+    auto log = broker.logs.take({"t", p});
+    REQUIRE(log);
+    CHECK(log->segments().size() == 51);
+    CHECK(log->log_end_offset() == Offset{51});
+  }
+}
+
+TEST_CASE("a stop before everything is open leaves no clean marker and forgets no offset") {
+  FaultyFiles files;
+  {
+    Broker broker(files);
+    REQUIRE(broker.boot().ok());
+    std::vector<std::unique_ptr<Log>> taken;
+    for (int p = 0; p < 2; ++p) {
+      taken.push_back(broker.logs.create({"t", p}, std::nullopt, {}).value());
+      for (int i = 0; i < 5; ++i) append(*taken.back(), "x");
+      REQUIRE(taken.back()->advance_log_start(Offset{2}).ok());
+    }
+    REQUIRE(broker.logs.close(std::move(taken)).ok());
+  }
+  for (const bool begun : {false, true}) {
+    WatchedFiles watched(files);
+    Broker broker(watched);
+    REQUIRE(broker.dirs.open().ok());
+    REQUIRE(broker.dirs.claim({BrokerId{0}, "c1"}).ok());
+    watched.hold("/data/a/t-");
+    REQUIRE(broker.logs.open().ok());
+    if (begun) {
+      broker.logs.start_loading();
+      watched.await_held();
+    }
+    // The periodic work knows what is not open yet.
+    broker.logs.run_due_jobs();
+    broker.clock.advance(std::chrono::minutes(1));
+    broker.logs.run_due_jobs();
+    const auto in_a = [&](const std::string& name) { return files.contents("/data/a/" + name); };
+    for (const auto name : {"recovery-point-offset-checkpoint", "replication-offset-checkpoint"})
+      CHECK(in_a(name).ends_with(" 5\n"));
+    CHECK(in_a("log-start-offset-checkpoint").ends_with(" 2\n"));
+    if (begun) {
+      watched.release();
+      continue;  // the destructor gives up, or comes too late for that
+    }
+    REQUIRE(broker.logs.close({}).ok());
+    CHECK_FALSE(exists(files, "/data/a/.kafka_cleanshutdown"));
+    CHECK_FALSE(exists(files, "/data/b/.kafka_cleanshutdown"));
+    CHECK(in_a("log-start-offset-checkpoint").ends_with(" 2\n"));
+  }
+  Broker broker(files);
+  REQUIRE(broker.boot().ok());
+  for (int p = 0; p < 2; ++p) {
+    auto log = broker.logs.take({"t", p});
+    REQUIRE(log);
+    CHECK(log->log_start_offset() == Offset{2});
+    CHECK(log->high_watermark() == Offset{5});
+    CHECK(log->log_end_offset() == Offset{5});
+  }
+}
+
+TEST_CASE("how far the opening has come can be read while it goes on") {
+  FaultyFiles files;
+  std::uint64_t bytes = 0;
+  {
+    Broker broker(files, {"/data/a"});
+    REQUIRE(broker.boot().ok());
+    for (int p = 0; p < 3; ++p) {
+      auto log = broker.logs.create({"t", p}, std::nullopt, {}).value();
+      for (int i = 0; i <= p; ++i) append(*log, "x");
+      bytes += log->size_bytes();
+    }
+    files.restart(FaultyFiles::AfterStop::kept_cache);
+  }
+  WatchedFiles watched(files);
+  Broker broker(watched, {"/data/a"});
+  REQUIRE(broker.dirs.open().ok());
+  REQUIRE(broker.dirs.claim({BrokerId{0}, "c1"}).ok());
+  REQUIRE(broker.logs.open().ok());
+  CHECK(broker.logs.progress().counts().partitions == 3);
+  CHECK_FALSE(broker.logs.progress().counts().done());
+  int called = 0;
+  CHECK(broker.logs.when_loaded({"t", 2}, [&] { ++called; }));
+  CHECK_FALSE(broker.logs.when_loaded({"t", 3}, [&] { ++called; }));
+  broker.logs.start_loading();
+  broker.logs.wait_loaded();
+  const auto counts = broker.logs.progress().counts();
+  CHECK(counts.done());
+  CHECK(counts.partitions_done == 3);
+  CHECK(counts.bytes == bytes);
+  CHECK(counts.bytes_done == bytes);
+  broker.logs.stop_loading();
+  CHECK(called == 1);
+  CHECK_FALSE(broker.logs.when_loaded({"t", 2}, [&] { ++called; }));
 }
