@@ -288,6 +288,8 @@ Status Broker::Parts::open_logs() {
     replicas->remove_expired_producers(clock.wall(),
                                        milliseconds(settings.snapshot()->broker->producer_id_expiration_ms));
   });
+  logs->run_every(milliseconds(file().log_retention_check_interval_ms),
+                  [this] { replicas->apply_retention(clock.wall()); });
   logs->start();
   // From here on everything goes on beside it: this broker is registered, told what it leads, and leads each partition
   // as soon as its log is open.

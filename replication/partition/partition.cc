@@ -316,6 +316,13 @@ std::size_t Partition::remove_expired_producers(base::Timestamp now, std::chrono
   return log_ ? log_->remove_expired_producers(now, silence) : 0;
 }
 
+base::Result<std::optional<storage::Log::Deleted>> Partition::apply_retention(base::Timestamp now) {
+  constexpr std::size_t kSegmentsPerHold = 16;  // each takes about ten small system calls
+  absl::MutexLock lock(&mutex_);
+  if (!log_ || !log_->health().online()) return std::optional<storage::Log::Deleted>{};
+  return log_->apply_retention(now, kSegmentsPerHold);
+}
+
 Offset Partition::log_start_offset() const {
   absl::MutexLock lock(&mutex_);
   return log_ ? log_->log_start_offset() : base::kNoOffset;

@@ -119,6 +119,9 @@ class Partition {
   // Forgets producers that have said nothing for so long. How many; none once the log is released.
   std::size_t remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // Deletes what retention has no room for, a few segments per call: call again until nothing comes back. Nothing once
+  // the log is released.
+  base::Result<std::optional<storage::Log::Deleted>> apply_retention(base::Timestamp now) ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes the log out for closing or deletion; the partition must be stopped.
   std::unique_ptr<storage::Log> release_log() ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -202,6 +202,36 @@ void Replicas::remove_expired_producers(base::Timestamp now, std::chrono::millis
   if (removed > 0) log_.debug("Forgot {} producers that were silent for {}ms", removed, silence.count());
 }
 
+void Replicas::apply_retention(base::Timestamp now) {
+  for (const auto& partition : table_.all()) apply_retention(*partition, now);
+}
+
+void Replicas::apply_retention(Partition& partition, base::Timestamp now) {
+  for (;;) {
+    const auto deleted = partition.apply_retention(now);
+    if (!deleted) return log_.error("{}: retention failed: {}", partition.name(), deleted.error().text());
+    if (!*deleted) return;
+    const auto& rules = partition.settings()->log.retention;
+    const auto why = [&]() -> std::string {
+      switch ((*deleted)->why) {
+        case storage::RetentionReason::time:
+          return fmt::format("retention time {}ms breach",
+                             rules.max_age.value_or(std::chrono::milliseconds{0}).count());
+        case storage::RetentionReason::size:
+          return fmt::format("retention size {} breach", rules.max_bytes.value_or(0));
+        case storage::RetentionReason::log_start:
+          break;
+      }
+      return "log start offset breach";
+    }();
+    segment_log_.info(
+        "[Log partition={}] Deleting {} segments from base offset {} on, {} bytes, due to {}; the log now "
+        "starts at offset {}",
+        partition.name(), (*deleted)->segments, (*deleted)->first_base, (*deleted)->size_bytes, why,
+        partition.log_start_offset());
+  }
+}
+
 void Replicas::stop_all() {
   for (const auto& partition : table_.all()) partition->stop();
 }

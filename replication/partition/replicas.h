@@ -51,12 +51,16 @@ class Replicas {
   // Periodic work: forgets producers that have said nothing for so long. Any thread.
   void remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence);
 
+  // Periodic work: deletes segments that retention has no room for. Any thread that may wait for the disk.
+  void apply_retention(base::Timestamp now);
+
   // Orderly stop, two steps: nobody gets in any more, everybody waiting is told; then the logs are handed back, also of
   // replicas made in between.
   void stop_all();
   std::vector<std::unique_ptr<storage::Log>> release_all();
 
  private:
+  void apply_retention(Partition& partition, base::Timestamp now);
   bool is_stale(std::int32_t controller_epoch);
   // Topics whose configuration could not be read, and why.
   using Unread = std::map<std::string, base::Error, std::less<>>;
@@ -80,7 +84,8 @@ class Replicas {
   const RunInTurn run_in_turn_;
   const LoadOverrides load_overrides_;
   const base::Logger log_{"weir.Replicas"};
-  std::int32_t controller_epoch_ = 0;  // the highest heard of
+  const base::Logger segment_log_{"kafka.log.Log"};  // Kafka's name for what happens to a partition's files
+  std::int32_t controller_epoch_ = 0;                // the highest heard of
 
   absl::Mutex mutex_;
   absl::flat_hash_map<base::TopicPartition, PartitionState> put_off_ ABSL_GUARDED_BY(mutex_);  // the latest word

@@ -14,6 +14,7 @@ using base::fail;
 
 constexpr std::size_t kClosingThreads = 16;
 constexpr std::chrono::milliseconds kReportLoadingEvery{3'000};
+constexpr auto kFirstRun = std::chrono::seconds(30);
 
 std::string in(const DirectoryHealth& directory, std::string_view name) {
   return directory.path() + "/" + std::string(name);
@@ -241,7 +242,8 @@ base::Instant LogSet::run_due_jobs() {
   {
     absl::MutexLock lock(&mutex_);
     for (auto& job : jobs_) {
-      if (job.due == base::Instant{}) job.due = now + job.every;  // not at once: nothing has changed since the start
+      // Not at once: nothing has changed since the start.
+      if (job.due == base::Instant{}) job.due = now + std::min<base::Duration>(job.every, kFirstRun);
       if (job.due > now) continue;
       due.push_back(job.run);
       job.due = now + job.every;

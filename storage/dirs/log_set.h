@@ -62,7 +62,8 @@ class LogSet {
   // on a thread that has other logs to open; not when the loading is stopped.
   bool when_loaded(const TopicPartition& partition, std::function<void()> then) ABSL_LOCKS_EXCLUDED(mutex_);
   const LoadProgress& progress() const { return progress_; }
-  // More periodic work, for logs that others hold. Before start(); not run before `every` has passed once.
+  // More periodic work, for logs that others hold. Before start(); first run when `every` has passed, and after half a
+  // minute at the latest, as in Kafka.
   void run_every(std::chrono::milliseconds every, std::function<void()> work) ABSL_LOCKS_EXCLUDED(mutex_);
   void start() ABSL_LOCKS_EXCLUDED(mutex_);
   void stop() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -65,13 +65,16 @@ class LeaderEpochs {
 
   base::Status assign(base::LeaderEpoch epoch, base::Offset start) { return save_if(table_.assign(epoch, start)); }
   base::Status truncate_from_end(base::Offset log_end) { return save_if(table_.truncate_from_end(log_end)); }
-  base::Status truncate_from_start(base::Offset log_start) { return save_if(table_.truncate_from_start(log_start)); }
   base::Status clear() { return save_if(table_.clear()); }
   // What recovery read from the batches themselves.
   base::Status replace(EpochTable table);
   // At start: epochs that began at the log end have no records. The file keeps them until the next change of any kind,
   // because the next start would drop them again: a thousand partitions need not wait for the disk.
   void drop_unwritten(base::Offset log_end) { file_is_behind_ |= table_.truncate_from_end(log_end); }
+  // The log start moved up. The file follows with the next change or save(): every start clips it like this anyway, and
+  // the next append must not have to write it.
+  void forget_below(base::Offset log_start) { file_has_the_past_ |= table_.truncate_from_start(log_start); }
+  base::Status save() { return save_if(file_has_the_past_); }
   // The directory was renamed.
   void moved_to(std::string path) { path_ = std::move(path); }
 
@@ -85,7 +88,8 @@ class LeaderEpochs {
   base::FileSystem* files_;  // never null; outlives this
   std::string path_;
   EpochTable table_;
-  bool file_is_behind_ = false;
+  bool file_is_behind_ = false;     // of what must be written before the next record
+  bool file_has_the_past_ = false;  // of what need not
 };
 
 }  // namespace storage

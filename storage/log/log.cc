@@ -284,6 +284,7 @@ Status Log::close() {
   if (auto s = check_usable(); !s) return s;
   closed_ = true;
   if (auto s = watch(parts_.segments.active().seal()); !s) return s;
+  if (auto s = watch(parts_.epochs.save()); !s) return s;
   auto flush = watch(flush_to(log_end_offset()));
   if (!flush) return flush.error();
   if (!parts_.snapshot_at_end)
@@ -349,53 +350,6 @@ Status Log::truncate_fully_and_start_at(Offset to) {
   marks_->recovery_point.raise(to, marks_->recovery_point.ticket());
   if (auto s = watch(parts_.epochs.clear()); !s) return s;
   return watch(remove_snapshots_above(services_.files, parts_.directory, kNoOffset));
-}
-
-Status Log::advance_log_start(Offset to) {
-  if (auto s = check_usable(); !s) return s;
-  if (to > high_watermark())
-    return fail(ErrorCode::offset_out_of_range, "{} is above the high watermark {} of {}", to, high_watermark(),
-                parts_.partition);
-  if (to <= log_start_offset()) return {};
-  set_log_start(to);
-  // What nobody may read any more needs no syncing either.
-  marks_->recovery_point.raise(to, marks_->recovery_point.ticket());
-  return watch(parts_.epochs.truncate_from_start(to));
-}
-
-Status Log::give_up_segments(SegmentRange range) {
-  if (auto s = check_usable(); !s) return s;
-  auto& segments = parts_.segments;
-  invariant(range.first + range.count < segments.size(), "the active segment stays");
-  PutOffRemoval removal{.paths = {}, .directory = parts_.health, .after = parts_.settings.file_delete_delay};
-  for (std::size_t i = 0; i < range.count; ++i) {
-    auto renamed = watch(segments.at(range.first + i).mark_deleted());
-    if (!renamed) return renamed.error();
-    removal.paths.insert(removal.paths.end(), std::make_move_iterator(renamed->begin()),
-                         std::make_move_iterator(renamed->end()));
-  }
-  segments.remove(range);
-  segments_changed();
-  if (services_.remove_later && !removal.paths.empty()) services_.remove_later(std::move(removal));
-  return {};
-}
-
-Status Log::delete_leading_segments(std::size_t count) {
-  if (count == 0) return {};
-  if (auto s = check_usable(); !s) return s;
-  const auto new_start = parts_.segments.at(count).base_offset();
-  invariant(new_start <= high_watermark(), "what may be deleted was committed");
-  if (auto s = give_up_segments({.first = 0, .count = count}); !s) return s;
-  forget_snapshots_below(new_start);
-  return advance_log_start(new_start);
-}
-
-// Only space is lost when this fails or the directory has been renamed meanwhile: a start does not use what lies below
-// the first segment.
-void Log::forget_snapshots_below(Offset offset) {
-  services_.in_background([&files = services_.files, directory = parts_.directory, offset] {
-    (void)remove_snapshots_below(files, directory, offset);
-  });
 }
 
 }  // namespace storage

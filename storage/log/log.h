@@ -183,6 +183,15 @@ class Log {
   // The first `count` segments go, the log start moves up to where the next one begins, and what epochs and snapshots
   // say of the past is forgotten. All of it must lie below the high watermark.
   Status delete_leading_segments(std::size_t count);
+  // What settings().retention has no room for goes, at most `most` segments, so that the caller's lock is held shortly.
+  // Nothing: there is nothing (more) to delete, which costs a look at the first segment.
+  struct Deleted {
+    std::size_t segments = 0;
+    std::uint64_t size_bytes = 0;
+    Offset first_base;  // of the oldest that went
+    RetentionReason why = RetentionReason::time;
+  };
+  Result<std::optional<Deleted>> apply_retention(Timestamp now, std::size_t most);
 
   // Everything up to now. To be run on a thread that may wait, without the partition's lock.
   Result<Flush> prepare_flush();
@@ -222,6 +231,7 @@ class Log {
   void set_log_end(Offset to) { marks_->log_end.store(to, std::memory_order_release); }
   void set_log_start(Offset to) { marks_->log_start.store(to, std::memory_order_release); }
   void forget_snapshots_below(Offset offset);
+  Result<Deletable> find_deletable_segments(Timestamp now);
   void segments_changed() {
     marks_->first_base.store(parts_.segments.first().base_offset(), std::memory_order_release);
   }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "storage/log/retention.h"
 #include "storage/segment/segment.h"
 
 namespace config {
@@ -19,6 +20,8 @@ struct LogSettings {
   IndexSettings index;                                                    // segment.index.bytes, index.interval.bytes
   int record_version = 2;                                                 // message.format.version: 0, 1 or 2
   std::chrono::milliseconds file_delete_delay = std::chrono::minutes(1);  // file.delete.delay.ms
+
+  RetentionRules retention;  // nothing is ever deleted by default
 
   static LogSettings from(const config::TopicSettings& topic);
 };

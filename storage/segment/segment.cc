@@ -212,6 +212,7 @@ Result<std::optional<TimestampedOffset>> Segment::find_timestamp(Timestamp targe
   auto largest = largest_timestamp();
   if (!largest) return largest.error();
   if (!*largest || **largest < target) return std::optional<TimestampedOffset>{};
+  if (auto s = load_indexes(); !s) return s.error();
   auto hint = time_index_.find(target);
   if (!hint) return hint.error();
   auto start = locate(std::max(from, *hint ? (*hint)->offset : base_));
@@ -236,13 +237,22 @@ Result<std::optional<TimestampedOffset>> Segment::find_timestamp(Timestamp targe
 }
 
 Result<Segment::Largest> Segment::load_largest() {
+  if (size_ == 0) return Largest{kNoTimestamp, base_};
+  // Retention asks this of every log: the closing entry of the time index tells, and no file stays open for it.
+  if (sealed_ && !indexes_loaded_) {
+    TimeIndex index(files_, path(FileKind::time_index), base_, index_settings_.max_bytes);
+    if (auto s = index.load(); !s) return s.error();
+    auto last = index.last();
+    if (!last) return last.error();
+    if (*last) return Largest{(*last)->timestamp, (*last)->offset};
+  }
   if (auto s = open_data(); !s) return s.error();
   if (auto s = load_indexes(); !s) return s.error();
   Largest largest{kNoTimestamp, base_};
   auto last = time_index_.last();
   if (!last) return last.error();
   if (*last) largest = {(*last)->timestamp, (*last)->offset};
-  if (size_ == 0 || (sealed_ && *last)) return largest;
+  if (sealed_ && *last) return largest;
   // Without a closing entry: what was written behind the last one.
   auto scan = scan_from(largest.offset);
   if (!scan) return scan.error();
