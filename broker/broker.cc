@@ -15,8 +15,10 @@
 #include "broker/handlers/api_versions.h"
 #include "broker/handlers/cluster.h"
 #include "broker/handlers/configs.h"
+#include "broker/handlers/delete_records.h"
 #include "broker/handlers/fetch.h"
 #include "broker/handlers/list_offsets.h"
+#include "broker/handlers/log_dirs.h"
 #include "broker/handlers/metadata.h"
 #include "broker/handlers/offset_for_epoch.h"
 #include "broker/handlers/produce.h"
@@ -387,9 +389,11 @@ void Broker::Parts::add_handlers() {
   serve_api(18, ApiVersionsHandler(apis, *features), true);
   serve_api(19, CreateTopicsHandler(settings, *controller));
   serve_api(20, DeleteTopicsHandler(*controller));
+  serve_api(21, DeleteRecordsHandler(metadata, partitions, *logs, pool));
   serve_api(22, InitProducerIdHandler(*producer_ids));
   serve_api(23, OffsetForEpochHandler(metadata, partitions));
   serve_api(32, DescribeConfigsHandler(id, settings, metadata));
+  serve_api(35, DescribeLogDirsHandler(*dirs, partitions, pool));
   serve_api(37, CreatePartitionsHandler(*controller));
   serve_api(60, DescribeClusterHandler(cluster_id, metadata));
 }

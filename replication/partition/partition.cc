@@ -316,11 +316,32 @@ std::size_t Partition::remove_expired_producers(base::Timestamp now, std::chrono
   return log_ ? log_->remove_expired_producers(now, silence) : 0;
 }
 
+base::Result<Offset> Partition::delete_records(Offset to) {
+  constexpr Offset kHighWatermark{-1};
+  absl::MutexLock lock(&mutex_);
+  if (auto s = check_leader(base::kNoLeaderEpoch); !s) return s.error();
+  if (!log_->settings().retention.deletes)
+    return fail(ErrorCode::policy_violation, "Records of partition {} can not be deleted due to the configured policy",
+                name_);
+  if (to == kHighWatermark) to = log_->high_watermark();
+  if (to < Offset{0})
+    return fail(ErrorCode::offset_out_of_range, "The offset {} for partition {} is not valid", to, name_);
+  if (auto s = log_->advance_log_start(to); !s) return s.error();
+  // Followers' log starts join the minimum with replication.
+  return log_->log_start_offset();
+}
+
 base::Result<std::optional<storage::Log::Deleted>> Partition::apply_retention(base::Timestamp now) {
   constexpr std::size_t kSegmentsPerHold = 16;  // each takes about ten small system calls
   absl::MutexLock lock(&mutex_);
   if (!log_ || !log_->health().online()) return std::optional<storage::Log::Deleted>{};
   return log_->apply_retention(now, kSegmentsPerHold);
+}
+
+std::optional<LogPlace> Partition::describe_log() const {
+  absl::MutexLock lock(&mutex_);
+  if (!log_) return std::nullopt;
+  return LogPlace{log_->health().path(), log_->size_bytes(), log_->high_watermark() - log_->log_end_offset()};
 }
 
 Offset Partition::log_start_offset() const {

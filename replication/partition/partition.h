@@ -58,6 +58,13 @@ struct AppendOutcome {
   bool replicated = false;  // on all in-sync replicas already: nobody to wait for
 };
 
+// Where a replica's log lies and how large it is.
+struct LogPlace {
+  std::string directory;  // the data directory, as configured
+  std::uint64_t size_bytes = 0;
+  std::int64_t offset_lag = 0;  // log end behind high watermark
+};
+
 struct TimestampQuery {
   base::Timestamp at{};
   base::LeaderEpoch current_leader_epoch = base::kNoLeaderEpoch;
@@ -92,6 +99,11 @@ class Partition {
   // After append: nothing while it is not on all in-sync replicas, then the verdict for acks=all.
   std::optional<base::ErrorCode> replicated(base::Offset next_offset) const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Moves the log start up to `to` (-1: the high watermark); below it already: nothing to do. The low watermark: no
+  // replica holds records below. `policy_violation` for a topic that is only compacted, `offset_out_of_range` above the
+  // high watermark.
+  base::Result<base::Offset> delete_records(base::Offset to) ABSL_LOCKS_EXCLUDED(mutex_);
+
   base::Result<ReadOutcome> read(const ReadRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   base::Result<OffsetAnswer> latest(const TimestampQuery& query) ABSL_LOCKS_EXCLUDED(mutex_);
   base::Result<OffsetAnswer> earliest(const TimestampQuery& query) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -125,6 +137,8 @@ class Partition {
   // Takes the log out for closing or deletion; the partition must be stopped.
   std::unique_ptr<storage::Log> release_log() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Nothing once the log is released.
+  std::optional<LogPlace> describe_log() const ABSL_LOCKS_EXCLUDED(mutex_);
   base::Offset log_start_offset() const ABSL_LOCKS_EXCLUDED(mutex_);  // -1 once the log is released
   base::LeaderEpoch leader_epoch() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool is_leader() const ABSL_LOCKS_EXCLUDED(mutex_);

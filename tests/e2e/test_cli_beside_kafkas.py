@@ -13,7 +13,7 @@ from harness.paths import BUILD, counterpart
 from harness.process import Process, free_port, until
 
 JAVA_MAIN = {"topics": "kafka.admin.TopicCommand", "console-producer": "kafka.tools.ConsoleProducer",
-             "console-consumer": "kafka.tools.ConsoleConsumer"}
+             "console-consumer": "kafka.tools.ConsoleConsumer", "delete-records": "kafka.admin.DeleteRecordsCommand"}
 
 
 def ours(tool: str, *arguments, input: bytes = b"", timeout: float = 90, bin: Path = BUILD / "bin"):
@@ -106,6 +106,32 @@ def test_kafka_topics_prints_what_kafkas_own_does(broker):
         if want != got:
             differences.append(f"{line}\n  kafka {want}\n  weir  {got}")
     assert not differences, "\n".join(differences)
+
+
+DELETIONS = ['{"partitions": [{"topic": "@", "partition": 0, "offset": 2}], "version": 1}',
+             '{"partitions": [{"topic": "@", "partition": 0, "offset": 1}, {"topic": "@", "partition": 1, "offset": 1}]}',
+             '{"partitions": [{"topic": "@", "partition": 0, "offset": -1}, {"topic": "@", "partition": 5, "offset": 0}]}',
+             '{"partitions": [{"topic": "@nosuch", "partition": 0, "offset": 0}]}',
+             '{"partitions": [{"topic": "@", "partition": 0, "offset": 1}, {"topic": "@", "partition": 0, "offset": 2}]}',
+             '{"partitions": []}', "{", '{"version": 1}', '{"version": 2, "partitions": []}']
+
+
+def test_kafka_delete_records_prints_what_kafkas_own_does(broker, tmp_path):
+    differences = []
+    for tool, topic in ((kafkas, "cli-j-del"), (ours, "cli-w-del")):
+        broker.create_topic(topic, 2)
+        assert ours("console-producer", "--bootstrap-server", broker.address, "--topic", topic, "--sync", input=b"x\n" * 10).returncode == 0
+        assert ours("console-producer", "--bootstrap-server", broker.address, "--topic", topic, "--sync", input=b"x\n" * 10).returncode == 0
+        differences.append([])
+        path = tmp_path / "offsets.json"
+        calls = [["--bootstrap-server", broker.address, "--offset-json-file", path]] * len(DELETIONS)
+        calls += [[], ["--bootstrap-server", broker.address], ["--foo"], ["--bootstrap-server", broker.address, "--offset-json-file", "/nonexistent"]]
+        for arguments, text in zip(calls, DELETIONS + [""] * 4):
+            path.write_text(text.replace("@", topic))
+            done = tool("delete-records", *arguments)
+            rows = sorted(re.sub(r"low_watermark: [1-9]\d*", "low_watermark: N", done.stdout.decode().replace(topic, "@")).splitlines())
+            differences[-1].append((text, done.returncode, rows, first_error_line(done.stderr).replace(topic, "@")))
+    assert differences[0] == differences[1]
 
 
 CONSOLE_REFUSALS = [

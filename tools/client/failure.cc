@@ -19,6 +19,8 @@ struct Row {
 constexpr Row kRows[] = {
     {ErrorCode::unknown_server_error, "UnknownServerException",
      "The server experienced an unexpected error when processing the request."},
+    {ErrorCode::offset_out_of_range, "",
+     "The requested offset is not within the range of offsets maintained by the server."},
     {ErrorCode::unknown_topic_or_partition, "", "This server does not host this topic-partition."},
     {ErrorCode::request_timed_out, "TimeoutException", "The request timed out."},
     {ErrorCode::message_too_large, "RecordTooLargeException",
