@@ -1,6 +1,7 @@
 """Weir's command-line programs, held against Apache Kafka's own: the same commands, the same standard output and exit
 code. And the commands operators run: start, produce, consume, stop."""
 
+import json
 import os
 import re
 import signal
@@ -13,7 +14,8 @@ from harness.paths import BUILD, counterpart
 from harness.process import Process, free_port, until
 
 JAVA_MAIN = {"topics": "kafka.admin.TopicCommand", "console-producer": "kafka.tools.ConsoleProducer",
-             "console-consumer": "kafka.tools.ConsoleConsumer", "delete-records": "kafka.admin.DeleteRecordsCommand"}
+             "console-consumer": "kafka.tools.ConsoleConsumer", "delete-records": "kafka.admin.DeleteRecordsCommand",
+             "log-dirs": "kafka.admin.LogDirsCommand"}
 
 
 def ours(tool: str, *arguments, input: bytes = b"", timeout: float = 90, bin: Path = BUILD / "bin"):
@@ -132,6 +134,30 @@ def test_kafka_delete_records_prints_what_kafkas_own_does(broker, tmp_path):
             rows = sorted(re.sub(r"low_watermark: [1-9]\d*", "low_watermark: N", done.stdout.decode().replace(topic, "@")).splitlines())
             differences[-1].append((text, done.returncode, rows, first_error_line(done.stderr).replace(topic, "@")))
     assert differences[0] == differences[1]
+
+
+def test_kafka_log_dirs_prints_what_kafkas_own_does(broker):
+    broker.create_topic("cli-dirs", 2)
+    assert ours("console-producer", "--bootstrap-server", broker.address, "--topic", "cli-dirs", "--sync", input=b"x\n").returncode == 0
+    server = ["--bootstrap-server", broker.address]
+    differences = []
+    for arguments in ([*server, "--describe"], [*server, "--describe", "--topic-list", "cli-dirs,nosuch"],
+                      [*server, "--describe", "--broker-list", "0,"], [*server, "--describe", "--broker-list", "x"],
+                      [], server, ["--describe"], [*server, "--describe", "--foo"]):
+        results = []
+        for tool in (kafkas, ours):
+            done = tool("log-dirs", *arguments)
+            *head, last = done.stdout.decode().splitlines() or [""]
+            if last.startswith("{"):
+                last = json.loads(last)
+                for directory in last["brokers"][0]["logDirs"]:
+                    directory["partitions"].sort(key=lambda p: p["partition"])
+            results.append((done.returncode, head, last, first_error_line(done.stderr)))
+        if results[0] != results[1]:
+            differences.append(f"{arguments}\n  kafka {results[0]}\n  weir  {results[1]}")
+    assert not differences, "\n".join(differences)
+    assert ours("log-dirs", *server, "--describe", "--broker-list", "0,9,8").stderr == (
+        b"ERROR: The given brokers do not exist from --broker-list: 9,8. Current existent brokers: 0\n")
 
 
 CONSOLE_REFUSALS = [
