@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from harness import wire
 from harness.paths import BUILD, counterpart
 from harness.process import Process, free_port, until
+from harness.records import batch
 
 JAVA_MAIN = {"topics": "kafka.admin.TopicCommand", "console-producer": "kafka.tools.ConsoleProducer",
              "console-consumer": "kafka.tools.ConsoleConsumer", "delete-records": "kafka.admin.DeleteRecordsCommand",
@@ -122,8 +124,8 @@ def test_kafka_delete_records_prints_what_kafkas_own_does(broker, tmp_path):
     differences = []
     for tool, topic in ((kafkas, "cli-j-del"), (ours, "cli-w-del")):
         broker.create_topic(topic, 2)
-        assert ours("console-producer", "--bootstrap-server", broker.address, "--topic", topic, "--sync", input=b"x\n" * 10).returncode == 0
-        assert ours("console-producer", "--bootstrap-server", broker.address, "--topic", topic, "--sync", input=b"x\n" * 10).returncode == 0
+        with broker.connect() as connection:
+            assert wire.produce(connection, topic, batch([(None, b"x")] * 10))["error_code"] == 0
         differences.append([])
         path = tmp_path / "offsets.json"
         calls = [["--bootstrap-server", broker.address, "--offset-json-file", path]] * len(DELETIONS)
@@ -131,7 +133,7 @@ def test_kafka_delete_records_prints_what_kafkas_own_does(broker, tmp_path):
         for arguments, text in zip(calls, DELETIONS + [""] * 4):
             path.write_text(text.replace("@", topic))
             done = tool("delete-records", *arguments)
-            rows = sorted(re.sub(r"low_watermark: [1-9]\d*", "low_watermark: N", done.stdout.decode().replace(topic, "@")).splitlines())
+            rows = sorted(done.stdout.decode().replace(topic, "@").splitlines())
             differences[-1].append((text, done.returncode, rows, first_error_line(done.stderr).replace(topic, "@")))
     assert differences[0] == differences[1]
 
