@@ -20,7 +20,7 @@ base::Result<Offset> delete_records(const replication::ClusterMetadata& cluster,
     return fail(ErrorCode::unknown_topic_or_partition, "no such partition");
   if (is_internal_topic(topic)) return fail(ErrorCode::invalid_topic_exception, "{} is internal", topic);
   const auto partition = partitions.find(topic, wanted.partition_index);
-  if (!partition) return fail(ErrorCode::not_leader_or_follower, "not led here");
+  if (!partition) return fail(partitions.why_absent(topic, wanted.partition_index), "not led here");
   return partition->delete_records(wanted.offset);
 }
 
