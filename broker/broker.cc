@@ -373,11 +373,13 @@ void Broker::Parts::serve() {
 void Broker::Parts::add_handlers() {
   fetch_sessions = std::make_unique<FetchSessionCache>(
       static_cast<std::size_t>(file().max_incremental_fetch_session_cache_slots), clock, random);
-  fetch_services = std::make_unique<FetchServices>(FetchServices{.metadata = metadata,
-                                                                 .partitions = partitions,
-                                                                 .sessions = *fetch_sessions,
-                                                                 .pool = pool,
-                                                                 .max_answer_bytes = file().fetch_max_bytes});
+  fetch_services = std::make_unique<FetchServices>(
+      FetchServices{.metadata = metadata,
+                    .partitions = partitions,
+                    .sessions = *fetch_sessions,
+                    .pool = pool,
+                    .max_answer_bytes = file().fetch_max_bytes,
+                    .converted = std::make_shared<MemoryBudget>(file().fetch_max_bytes)});
   const auto serve_api = [this](std::int16_t key, Handler handler, bool any_version = false) {
     const auto* api = protocol::find_api(key);
     apis.add({.api = *api, .versions = api->versions, .handler = std::move(handler), .any_version = any_version});

@@ -1,6 +1,5 @@
 #include "broker/handlers/fetch.h"
 
-#include <atomic>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -35,12 +34,13 @@ constexpr std::int8_t kReadUncommitted = 0;
 constexpr std::int8_t kReadCommitted = 1;
 constexpr std::int32_t kDebuggingConsumer = -2;
 
-// A fetch from its arrival to its answer. Lives on the loop of its connection; wake() may come from any thread.
+// A fetch from its arrival to its answer. Lives on the loop of its connection.
 class FetchOperation final : public replication::Waiter, public std::enable_shared_from_this<FetchOperation> {
  public:
   FetchOperation(const FetchServices& services, const Request& request, const FetchRequest& in, FetchContext context,
                  AnswerSlot slot)
-      : services_(services),
+      : Waiter(base::Loop::current()),
+        services_(services),
         loop_(*base::Loop::current()),
         slot_(std::move(slot)),
         context_(std::move(context)),
@@ -63,11 +63,9 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     park();
   }
 
-  void wake() override {
-    if (!posted_.exchange(true)) loop_.post([self = shared_from_this()] { self->look_again(); });
-  }
-
  private:
+  void wake() override { look_again(); }
+
   // One partition while it is being read.
   struct Read {
     replication::ClusterMetadata::Topic topic;  // of requests by id; null when that is not known
@@ -117,8 +115,9 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     if (!metadata.find_partition(topic, wanted.partition)) return ErrorCode::unknown_topic_or_partition;
     const auto partition = services_.partitions.find(topic, wanted.partition);
     if (!partition) return services_.partitions.why_absent(topic, wanted.partition);
-    const auto settings = partition->settings();
-    if (version_ < kZstdSince && settings->compresses_zstd) return ErrorCode::unsupported_compression_type;
+    std::shared_ptr<const replication::PartitionSettings> settings;  // of interest to old clients only
+    if (version_ < kZstdSince) settings = partition->settings();
+    if (settings && settings->compresses_zstd) return ErrorCode::unsupported_compression_type;
 
     auto outcome = partition->read({.from = wanted.fetch_offset,
                                     .current_leader_epoch = wanted.current_leader_epoch,
@@ -161,7 +160,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     for (auto& read : reads_) {
       if (!read.partition) continue;
       read.parked = read.partition->park(isolation(), read.bound, self);
-      if (!read.parked) return wake();  // it got further meanwhile
+      if (!read.parked) return replication::wake_all({self});  // it got further meanwhile
     }
   }
   void unpark() {
@@ -170,7 +169,6 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
   }
 
   void look_again() {
-    posted_ = false;
     if (answered_) return;
     unpark();
     if (slot_.wanted()) {
@@ -185,35 +183,55 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     if (std::exchange(answered_, true)) return;
     if (wait_) wait_->cancel();
     unpark();
-    if (version_ < kMagic2Since && bytes_ > 0 && slot_.wanted()) {
-      // From here on all but answered_ belongs to the pool.
-      services_.pool.submit([self = shared_from_this()] {
-        self->convert_all();
-        self->send();
-      });
-      return;
-    }
+    if (version_ < kMagic2Since && bytes_ > 0 && slot_.wanted()) return convert_when_there_is_room();
     send();
   }
 
-  // On the pool: old clients get the format they know.
-  void convert_all() {
+  // What was converted stays in memory until the client has taken it, so it waits until others have taken theirs. From
+  // here on all but answered_ belongs to the pool.
+  void convert_when_there_is_room() {
+    const auto self = shared_from_this();
+    const auto to_pool = [self](auto work) { self->services_.pool.submit([self, work] { work(*self); }); };
+    const auto bytes = static_cast<std::size_t>(bytes_);
+    const bool room = services_.converted->take_or_wait(
+        bytes, [to_pool] { to_pool([](FetchOperation& fetch) { fetch.convert_when_there_is_room(); }); });
+    if (!room) return;
+    auto charge = std::make_shared<const MemoryCharge>(services_.converted, bytes, MemoryCharge::AlreadyTaken{});
+    to_pool([charge = std::move(charge)](FetchOperation& fetch) {
+      if (fetch.slot_.wanted()) fetch.convert_all(charge);
+      fetch.send();
+    });
+  }
+
+  // On the pool: old clients get the format they know. As in Kafka a partition's records become no more bytes than they
+  // were in the log, except that one entry is always whole; and what that costs, those behind it do without.
+  void convert_all(const std::shared_ptr<const MemoryCharge>& charge) {
+    struct Charged {
+      base::Slice bytes;
+      std::shared_ptr<const MemoryCharge> charge;
+    };
+    auto left = static_cast<std::size_t>(bytes_);
     for (std::size_t i = 0; i < reads_.size(); ++i) {
       auto& answer = reads_[i].answer;
-      if (answer.records.size_bytes() == 0) continue;
-      auto entries = base::flatten(answer.records.pieces);
+      const auto stored = std::exchange(answer.records.pieces, {});
+      if (stored.empty() || left == 0) continue;
+      auto entries = base::flatten(stored);
       if (!entries) {
         refuse(answer, entries.error().code);
         continue;
       }
       auto converted = protocol::down_convert(entries->bytes(),
                                               {.to_magic = static_cast<std::int8_t>(version_ >= kMagic1Since ? 1 : 0),
-                                               .first_offset = context_.partitions[i]->fetch_offset});
+                                               .first_offset = context_.partitions[i]->fetch_offset,
+                                               .max_bytes = std::min(left, stored.size_bytes())});
       if (!converted) {
         refuse(answer, converted.error().code);
         continue;
       }
-      answer.records.pieces = base::BufferChain(std::move(*converted));
+      left -= std::min(left, converted->size());
+      auto charged = std::make_shared<const Charged>(Charged{std::move(*converted).share(), charge});
+      const auto bytes = charged->bytes.bytes;
+      answer.records.pieces.append(base::Slice{std::move(charged), bytes});
     }
   }
 
@@ -267,7 +285,6 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
   std::int64_t bytes_ = 0;
   bool answer_now_ = false;
   bool answered_ = false;
-  std::atomic<bool> posted_{false};
 };
 
 }  // namespace

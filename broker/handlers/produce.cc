@@ -1,6 +1,5 @@
 #include "broker/handlers/produce.h"
 
-#include <atomic>
 #include <chrono>
 
 #include "broker/dispatch/reply.h"
@@ -66,12 +65,12 @@ struct Unreplicated {
   std::optional<Partition::Parked> parked{};
 };
 
-// An acks=all answer on its way. Lives on the loop of its connection; wake() may come from any thread.
+// An acks=all answer on its way. Lives on the loop of its connection.
 class PendingProduce final : public replication::Waiter, public std::enable_shared_from_this<PendingProduce> {
  public:
   PendingProduce(base::Loop& loop, AnswerSlot slot, ProduceResponse response, std::vector<Unreplicated> waiting,
                  std::int32_t correlation_id, std::int16_t version)
-      : loop_(loop),
+      : Waiter(&loop),
         wait_(loop),
         slot_(std::move(slot)),
         response_(std::move(response)),
@@ -85,13 +84,10 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
     look();
   }
 
-  void wake() override {
-    if (!posted_.exchange(true)) loop_.post([self = shared_from_this()] { self->look(); });
-  }
-
  private:
+  void wake() override { look(); }
+
   void look() {
-    posted_ = false;
     if (!slot_) return;
     std::vector<Unreplicated> rest;
     for (auto& one : waiting_) {
@@ -134,14 +130,12 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
     slot_.fill(protocol::encode_response(correlation_id_, version_, response_));
   }
 
-  base::Loop& loop_;
   ClientWait wait_;
   AnswerSlot slot_;
   ProduceResponse response_;
   std::vector<Unreplicated> waiting_;
   const std::int32_t correlation_id_;
   const std::int16_t version_;
-  std::atomic<bool> posted_{false};
 };
 
 // Everything one request needs while its partitions are appended one after another.
@@ -174,12 +168,11 @@ struct Appending {
     const auto settings = partition->ready_to_append(acks);
     if (!settings) return refuse_append(answer, settings.error().code, *partition);
 
-    const std::string name = partition->name().text();
     auto admission = storage::admit({.records = mutable_records(in_partition.records),
                                      .version = request.version(),
                                      .origin = storage::AppendOrigin::client,
                                      .now = now,
-                                     .partition = name},
+                                     .partition = partition->text()},
                                     (*settings)->admission);
     if (auto* rejection = std::get_if<storage::Rejection>(&admission)) {
       if (!rejection->of_request) tell_log_start(answer, rejection->error.code, *partition);

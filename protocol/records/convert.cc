@@ -70,8 +70,13 @@ Status down_convert(const EntryView& entry, const DownConversion& wanted, Buffer
 Result<Buffer> down_convert(std::span<const std::byte> entries, const DownConversion& wanted) {
   Buffer out;
   EntryCursor cursor(entries);
-  while (const auto entry = cursor.next())
+  while (const auto entry = cursor.next()) {
+    const auto before = out.size();
     if (auto converted = down_convert(*entry, wanted, out); !converted) return converted.error();
+    if (before == 0 || out.size() <= wanted.max_bytes) continue;
+    out.resize(before);
+    return out;
+  }
   if (!cursor.status()) return cursor.status().error();
   return out;
 }

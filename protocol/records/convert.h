@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "base/buffer.h"
@@ -17,6 +18,7 @@ struct DownConversion {
   std::int8_t to_magic = 1;      // 0 or 1
   base::Offset first_offset{0};  // records of uncompressed batches below it are left out: their offsets tell them apart
   std::size_t limit_bytes = kDefaultUnpackedLimitBytes;
+  std::size_t max_bytes = std::numeric_limits<std::size_t>::max();  // of a range's result, see below
 };
 
 // Appends the entry to `out`, in `to_magic` or as it is when that is not newer. What the old format cannot say is lost:
@@ -24,7 +26,8 @@ struct DownConversion {
 // `unsupported_compression_type` for zstd.
 base::Status down_convert(const EntryView& entry, const DownConversion& wanted, base::Buffer& out);
 
-// All whole entries of a range; what is cut short at its end is dropped.
+// The whole entries of a range, the first one in any case, the others as long as the result stays within `max_bytes`;
+// what is cut short at its end is dropped.
 base::Result<base::Buffer> down_convert(std::span<const std::byte> entries, const DownConversion& wanted);
 
 // All records of a message set of magic 0 or 1 in one batch, numbered from spec.base_offset. Records of magic 0 have

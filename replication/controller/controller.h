@@ -115,10 +115,19 @@ class Controller {
   Task<void> bring_online(std::vector<LeadershipChange> due);
 
   // ---- requests (topic_changes.cc)
-  Task<void> create(std::vector<NewTopic> topics, TopicRequestOptions options, Done done);
+  template <class Item>
+  struct TopicChange {
+    const char* name;  // of the event
+    std::string Item::*topic;
+    const char* repeated;  // the refusal of topics named twice
+    Task<void> (Controller::*one)(Item, bool validate_only, TopicResult*);
+  };
+  template <class Item>
+  void change_topics(TopicChange<Item> change, std::vector<Item> items, TopicRequestOptions options, Done done);
+  template <class Item>
+  Task<void> change_all(TopicChange<Item> change, std::vector<Item> items, TopicRequestOptions options, Done done);
   Task<void> create_one(NewTopic topic, bool validate_only, TopicResult* result);
   Task<StoreCode> write_new_topic(std::string name, TopicNode node, std::string config);
-  Task<void> expand(std::vector<MorePartitions> topics, TopicRequestOptions options, Done done);
   Task<void> expand_one(MorePartitions topic, bool validate_only, TopicResult* result);
   TopicRules rules() const;
   std::vector<std::string> colliding_with(std::string_view name) const;

@@ -50,31 +50,37 @@ std::vector<std::string> Controller::colliding_with(std::string_view name) const
   return colliding;
 }
 
-// ---- create --------------------------------------------------------------------------------------------------------
+// ---- what both kinds of requests have in common --------------------------------------------------------------------
 
-void Controller::create_topics(std::vector<NewTopic> topics, TopicRequestOptions options, Done done) {
-  auto refused = refuse_all(named_results(topics, &NewTopic::name), ErrorCode::not_controller);
+template <class Item>
+void Controller::change_topics(TopicChange<Item> change, std::vector<Item> items, TopicRequestOptions options,
+                               Done done) {
+  auto refused = refuse_all(named_results(items, change.topic), ErrorCode::not_controller);
   request(
-      "create topics", [this, topics = std::move(topics), options, done] { return create(topics, options, done); },
+      change.name,
+      [this, change, items = std::move(items), options, done] { return change_all(change, items, options, done); },
       [refused = std::move(refused), done] { done(refused); });
 }
 
-Task<void> Controller::create(std::vector<NewTopic> topics, TopicRequestOptions options, Done done) {
-  auto results = named_results(topics, &NewTopic::name);
+// One item after another, then the elections due, then the answer, which waits for them to show.
+template <class Item>
+Task<void> Controller::change_all(TopicChange<Item> change, std::vector<Item> items, TopicRequestOptions options,
+                                  Done done) {
+  auto results = named_results(items, change.topic);
   if (!active_) {
     done(refuse_all(std::move(results), ErrorCode::not_controller));
     co_return;
   }
-  const auto repeated = repeated_names(topics, &NewTopic::name);
+  const auto repeated = repeated_names(items, change.topic);
   std::vector<LeadershipChange> due;
-  for (std::size_t i = 0; i < topics.size(); ++i) {
-    if (repeated.contains(topics[i].name)) {
-      refuse(results[i], base::fail(ErrorCode::invalid_request, "Found multiple entries for this topic."));
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (repeated.contains(results[i].name)) {
+      refuse(results[i], base::fail(ErrorCode::invalid_request, "{}", change.repeated));
       continue;
     }
-    co_await create_one(topics[i], options.validate_only, &results[i]);
+    co_await (this->*change.one)(items[i], options.validate_only, &results[i]);
     if (results[i].code != ErrorCode::none || options.validate_only) continue;
-    auto elections = due_elections(state_, topics[i].name);
+    auto elections = due_elections(state_, results[i].name);
     std::ranges::move(elections, std::back_inserter(due));
   }
   if (options.validate_only) {
@@ -84,6 +90,24 @@ Task<void> Controller::create(std::vector<NewTopic> topics, TopicRequestOptions 
   co_await bring_online(std::move(due));
   pending_.add(std::move(results), options.timeout, PendingAnswers::has_leaders, std::move(done));
 }
+
+void Controller::create_topics(std::vector<NewTopic> topics, TopicRequestOptions options, Done done) {
+  change_topics<NewTopic>({.name = "create topics",
+                           .topic = &NewTopic::name,
+                           .repeated = "Found multiple entries for this topic.",
+                           .one = &Controller::create_one},
+                          std::move(topics), options, std::move(done));
+}
+
+void Controller::create_partitions(std::vector<MorePartitions> topics, TopicRequestOptions options, Done done) {
+  change_topics<MorePartitions>({.name = "create partitions",
+                                 .topic = &MorePartitions::topic,
+                                 .repeated = "Duplicate topic in request.",
+                                 .one = &Controller::expand_one},
+                                std::move(topics), options, std::move(done));
+}
+
+// ---- create --------------------------------------------------------------------------------------------------------
 
 Task<void> Controller::create_one(NewTopic topic, bool validate_only, TopicResult* result) {
   const auto exists = [this](std::string_view name) {
@@ -152,39 +176,6 @@ Task<StoreCode> Controller::write_new_topic(std::string name, TopicNode node, st
 }
 
 // ---- expand --------------------------------------------------------------------------------------------------------
-
-void Controller::create_partitions(std::vector<MorePartitions> topics, TopicRequestOptions options, Done done) {
-  auto refused = refuse_all(named_results(topics, &MorePartitions::topic), ErrorCode::not_controller);
-  request(
-      "create partitions", [this, topics = std::move(topics), options, done] { return expand(topics, options, done); },
-      [refused = std::move(refused), done] { done(refused); });
-}
-
-Task<void> Controller::expand(std::vector<MorePartitions> topics, TopicRequestOptions options, Done done) {
-  auto results = named_results(topics, &MorePartitions::topic);
-  if (!active_) {
-    done(refuse_all(std::move(results), ErrorCode::not_controller));
-    co_return;
-  }
-  const auto repeated = repeated_names(topics, &MorePartitions::topic);
-  std::vector<LeadershipChange> due;
-  for (std::size_t i = 0; i < topics.size(); ++i) {
-    if (repeated.contains(topics[i].topic)) {
-      refuse(results[i], base::fail(ErrorCode::invalid_request, "Duplicate topic in request."));
-      continue;
-    }
-    co_await expand_one(topics[i], options.validate_only, &results[i]);
-    if (results[i].code != ErrorCode::none || options.validate_only) continue;
-    auto elections = due_elections(state_, topics[i].topic);
-    std::ranges::move(elections, std::back_inserter(due));
-  }
-  if (options.validate_only) {
-    done(std::move(results));
-    co_return;
-  }
-  co_await bring_online(std::move(due));
-  pending_.add(std::move(results), options.timeout, PendingAnswers::has_leaders, std::move(done));
-}
 
 Task<void> Controller::expand_one(MorePartitions topic, bool validate_only, TopicResult* result) {
   if (state_.deleting.contains(topic.topic)) {

@@ -12,6 +12,7 @@ using base::Offset;
 Partition::Partition(base::BrokerId self, std::unique_ptr<storage::Log> log, PartitionSettings settings)
     : self_(self),
       name_(log->partition()),
+      text_(name_.text()),
       log_(std::move(log)),
       settings_(std::make_shared<const PartitionSettings>(std::move(settings))) {}
 
@@ -53,7 +54,7 @@ base::Status Partition::lead_or_follow(const PartitionState& state) {
     }
     woken = take_all();  // whoever waited for the old role must look again
   }
-  wake_all(woken);
+  wake_all(std::move(woken));
   return {};
 }
 
@@ -64,7 +65,7 @@ void Partition::stop() {
     role_ = Role::stopped;
     woken = take_all();
   }
-  wake_all(woken);
+  wake_all(std::move(woken));
 }
 
 std::unique_ptr<storage::Log> Partition::release_log() {
@@ -121,7 +122,7 @@ base::Result<AppendOutcome> Partition::append_admitted(Records& records, Acks ac
     woken = take_reached();
     outcome.replicated = log_->high_watermark() >= appended->next_offset();
   }
-  wake_all(woken);
+  wake_all(std::move(woken));
   return outcome;
 }
 

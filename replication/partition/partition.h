@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -82,6 +83,7 @@ class Partition {
   Partition(base::BrokerId self, std::unique_ptr<storage::Log> log, PartitionSettings settings);
 
   const base::TopicPartition& name() const { return name_; }
+  const std::string& text() const { return text_; }  // of the name, for messages
   std::shared_ptr<const PartitionSettings> settings() const ABSL_LOCKS_EXCLUDED(mutex_);
   void change_settings(PartitionSettings settings) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -166,6 +168,7 @@ class Partition {
 
   const base::BrokerId self_;
   const base::TopicPartition name_;
+  const std::string text_;
 
   mutable absl::Mutex mutex_;
   std::unique_ptr<storage::Log> log_ ABSL_GUARDED_BY(mutex_);

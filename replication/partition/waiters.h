@@ -6,22 +6,40 @@
 
 #include <absl/container/btree_map.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "base/ids.h"
+#include "base/loop.h"
 
 namespace replication {
 
-// Any thread may wake, also without reason; implementations look again at what they wait for. Must not block.
+class Waiter;
+using WaiterList = std::vector<std::shared_ptr<Waiter>>;
+
+// Woken also without reason: implementations look again at what they wait for.
 class Waiter {
  public:
+  // `home`: the loop that wakes it; null: whoever calls wake_all().
+  explicit Waiter(base::Loop* home = nullptr) : home_(home) {}
   virtual ~Waiter() = default;
+
+ protected:
+  // On its home. Must not block.
   virtual void wake() = 0;
+
+ private:
+  friend void wake_all(WaiterList waiters);
+
+  base::Loop* const home_;
+  std::atomic<bool> called_{false};  // and not yet woken: calling again would tell it nothing more
 };
-using WaiterList = std::vector<std::shared_ptr<Waiter>>;
+
+// Any thread, without locks held. One post per loop, however many of them wait there.
+void wake_all(WaiterList waiters);
 
 class Waiters {
  public:
@@ -53,9 +71,5 @@ class Waiters {
   Map waiting_;
   std::uint64_t next_ = 0;
 };
-
-inline void wake_all(const WaiterList& waiters) {
-  for (const auto& waiter : waiters) waiter->wake();
-}
 
 }  // namespace replication

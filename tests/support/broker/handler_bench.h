@@ -91,6 +91,16 @@ struct HandlerBench : test_support::ReplicaBench {
     done.WaitForNotification();
   }
 
+  // Behind what was submitted before.
+  void run_on_pool(const std::function<void()>& work) {
+    absl::Notification done;
+    pool.submit([&] {
+      work();
+      done.Notify();
+    });
+    done.WaitForNotification();
+  }
+
   template <class M>
   std::shared_ptr<Awaited> send(const Handler& handler, const M& message, std::int16_t version) {
     auto awaited = std::make_shared<Awaited>();

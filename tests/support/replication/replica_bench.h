@@ -43,9 +43,9 @@ inline base::Buffer batch_of(const BatchText& what) {
 inline base::Result<replication::AppendOutcome> append(replication::Partition& partition, const BatchText& what,
                                                        replication::Acks acks = replication::Acks::all) {
   auto bytes = batch_of(what);
-  auto admission = storage::admit(
-      {.records = bytes.bytes(), .version = 9, .now = what.timestamp, .partition = partition.name().text()},
-      partition.settings()->admission);
+  auto admission =
+      storage::admit({.records = bytes.bytes(), .version = 9, .now = what.timestamp, .partition = partition.text()},
+                     partition.settings()->admission);
   base::invariant(std::holds_alternative<storage::Admitted>(admission), "the batches of a test are admitted");
   return partition.append(std::get<storage::Admitted>(admission), acks);
 }

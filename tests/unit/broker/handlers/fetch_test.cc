@@ -190,6 +190,59 @@ TEST_CASE("old clients get magic 0 or 1, or are refused where conversion is off"
   CHECK(code(4, 0) == ErrorCode::none);
 }
 
+TEST_CASE("what old clients get is no larger than what was stored, but for one whole entry") {
+  Bench bench;
+  auto partition = bench.announce({});
+  const std::vector<std::string> values(50, "v");  // as messages several times the size of a batch
+  for (int i = 0; i < 10; ++i) REQUIRE(append(*partition, {values}).ok());
+  const auto stored = batch_of({values}).size();
+  const auto read = [&](std::size_t max_bytes) {
+    const auto answer =
+        only(bench.ask<FetchResponse>(bench.handler, fetch({{.max_bytes = static_cast<std::int32_t>(max_bytes)}}), 2));
+    REQUIRE(answer.error_code == ErrorCode::none);
+    return answer.records.view.size();
+  };
+  const auto one = read(stored);
+  CHECK(one > 2 * stored);
+  CHECK(read(10 * stored) > one);
+  CHECK(read(10 * stored) <= 10 * stored);
+  CHECK(read(10 * stored) % one == 0);
+}
+
+TEST_CASE("the room for one large answer is shared by its partitions") {
+  Bench bench;
+  const std::vector<std::string> values(50, "v");
+  for (std::int32_t i = 0; i < 3; ++i) REQUIRE(append(*bench.announce({.partition = i}), {values}).ok());
+  const auto answer =
+      bench.ask<FetchResponse>(bench.handler, fetch({{.partition = 0}, {.partition = 1}, {.partition = 2}}), 2);
+  std::vector<bool> has_records;
+  for (const auto& topic : answer.responses)
+    for (const auto& one : topic.partitions) {
+      CHECK(one.error_code == ErrorCode::none);
+      has_records.push_back(!one.records.view.empty());
+    }
+  CHECK(has_records == std::vector<bool>{true, false, false});
+}
+
+TEST_CASE("converted records that nobody has taken keep others from being converted") {
+  Bench bench;
+  bench.services.converted = std::make_shared<MemoryBudget>(1);
+  REQUIRE(append(*bench.announce({}), {{"a"}}).ok());
+  auto first = bench.send(bench.handler, fetch({{}}), 2);
+  REQUIRE(eventually([&] { return first->is_there(); }));
+  auto second = bench.send(bench.handler, fetch({{}}), 2);
+  auto third = bench.send(bench.handler, fetch({{}}), 2);
+  const auto others = bench.ask<FetchResponse>(bench.handler, fetch({{}}), 4);
+  CHECK(only(others).error_code == ErrorCode::none);
+  bench.run_on_pool([] {});
+  CHECK_FALSE(second->is_there());
+  third->gone = true;  // waits no less, but for nothing
+  (void)first->get();
+  CHECK(only(bench.decode<FetchResponse>(second->get(), 2)).error_code == ErrorCode::none);
+  CHECK(eventually([&] { return third->is_there(); }));
+  CHECK(eventually([&] { return bench.services.converted->available_bytes() == 1; }));
+}
+
 TEST_CASE("a zstd topic is for clients that know zstd") {
   Bench bench;
   bench.overrides["orders"] = {{"compression.type", "zstd"}};

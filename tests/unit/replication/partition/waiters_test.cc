@@ -1,5 +1,6 @@
 #include "replication/partition/waiters.h"
 
+#include <absl/synchronization/notification.h>
 #include <catch2/catch.hpp>
 
 #include "tests/support/replication/replica_bench.h"
@@ -49,4 +50,49 @@ TEST_CASE("the last offset there is can be waited for") {
   waiters.add(last, waiter);
   CHECK(waiters.take_reached(last - 1).empty());
   CHECK(waiters.take_reached(last).size() == 1);
+}
+
+TEST_CASE("waiters are woken on their loops, by one post for all of a loop, and once until they were") {
+  struct OnLoop final : Waiter {
+    OnLoop(base::Loop& home, std::vector<OnLoop*>& woken) : Waiter(&home), loop(home), order(woken) {}
+    void wake() override {
+      CHECK(loop.in_loop());
+      order.push_back(this);
+      if (order.size() == 1) loop.post([this] { between = order.size(); });
+    }
+    base::Loop& loop;
+    std::vector<OnLoop*>& order;
+    std::size_t between = 0;  // how many were woken when the loop came to what was posted by the first of them
+  };
+  base::Loop loops[2] = {base::Loop{"one"}, base::Loop{"two"}};
+  std::vector<OnLoop*> woken[2];
+  std::vector<std::shared_ptr<OnLoop>> waiters;
+  WaiterList all;
+  for (int i = 0; i < 10; ++i) {
+    waiters.push_back(std::make_shared<OnLoop>(loops[i % 2], woken[i % 2]));
+    all.push_back(waiters.back());
+  }
+  const auto anywhere = std::make_shared<CountingWaiter>();
+  all.push_back(anywhere);
+  wake_all(all);
+  wake_all(all);
+  CHECK(anywhere->woken == 2);  // woken at once, so called again
+  for (auto& loop : loops) loop.start();
+  const auto settle = [&] {
+    for (auto& loop : loops) {
+      absl::Notification done;
+      loop.post([&] { loop.post([&] { done.Notify(); }); });
+      done.WaitForNotification();
+    }
+  };
+  settle();
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(woken[i].size() == 5);
+    CHECK(woken[i].front() == waiters[static_cast<std::size_t>(i)].get());  // in their order
+    CHECK(woken[i].front()->between == 5);
+  }
+  wake_all({waiters[0]});
+  settle();
+  CHECK(woken[0].size() == 6);
+  for (auto& loop : loops) loop.stop();
 }
