@@ -43,9 +43,12 @@ NetworkSettings network_settings(const config::BrokerSettings& settings) {
     one.host = listener.host;
     one.port = listener.port;
     // Named for one listener it is that one's own limit; max.connections itself counts over all of them.
-    const auto own = "listener.name." + absl::AsciiStrToLower(listener.name) + ".max.connections";
-    if (const auto given = settings.given.find(own); given != settings.given.end())
-      if (int limit = 0; absl::SimpleAtoi(given->second, &limit)) one.max_connections = limit;
+    const auto own = [&](const char* key, int& limit) {
+      const auto given = settings.given.find("listener.name." + absl::AsciiStrToLower(listener.name) + key);
+      if (int x = 0; given != settings.given.end() && absl::SimpleAtoi(given->second, &x)) limit = x;
+    };
+    own(".max.connections", one.max_connections);
+    own(".max.connection.creation.rate", one.max_connection_rate);
     one.inter_broker = listener.name == settings.endpoints.inter_broker;
   }
   out.request_max_bytes = static_cast<std::size_t>(settings.socket_request_max_bytes);
@@ -54,6 +57,7 @@ NetworkSettings network_settings(const config::BrokerSettings& settings) {
   out.listen_backlog = settings.socket_listen_backlog_size;
   out.max_idle = std::chrono::milliseconds(settings.connections_max_idle_ms);
   out.max_connections = settings.max_connections;
+  out.max_connection_rate = settings.max_connection_creation_rate;
   out.max_connections_per_ip = settings.max_connections_per_ip;
   out.max_connections_overrides = overrides_of(settings.max_connections_per_ip_overrides);
   out.queued_max_request_bytes = settings.queued_max_request_bytes;

@@ -159,6 +159,10 @@ void Listener::accept_clients() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     if (!socket_) return;
     if (!hooks_.has_room()) return;
+    if (const auto delay = hooks_.delay(); delay > base::Duration::zero()) {
+      retry_->arm(delay, [this] { await_clients(); });
+      return;
+    }
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
     const int client =

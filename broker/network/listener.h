@@ -43,7 +43,8 @@ class AcceptedSocket {
 class Listener {
  public:
   struct Hooks {
-    std::function<bool()> has_room;  // asked before each accept; false: try_again() will be called
+    std::function<bool()> has_room;         // asked before each accept; false: try_again() will be called
+    std::function<base::Duration()> delay;  // asked before each accept: not before that; zero: now
     std::function<void(AcceptedSocket)> accepted;
   };
   Listener(const ListenerSettings& settings, const NetworkSettings& network, base::Loop& loop, Hooks hooks);

@@ -19,9 +19,10 @@ struct ListenerSettings {
   std::string name = "PLAINTEXT";
   SecurityProtocol security_protocol = SecurityProtocol::plaintext;
   std::string host;  // empty or "::": all addresses; "0.0.0.0": all of IPv4; a name: its first address, IPv4 preferred
-  std::uint16_t port = 9092;                    // 0: the system chooses
-  int max_connections = kUnlimitedConnections;  // listener.name.<name>.max.connections
-  // With a second listener, brokers still get in when clients have used up max.connections.
+  std::uint16_t port = 9092;                        // 0: the system chooses
+  int max_connections = kUnlimitedConnections;      // listener.name.<name>.max.connections
+  int max_connection_rate = kUnlimitedConnections;  // listener.name.<name>.max.connection.creation.rate, a second
+  // With a second listener, brokers still get in when clients have used up max.connections or its rate.
   bool inter_broker = false;
 };
 
@@ -34,6 +35,7 @@ struct NetworkSettings {
   int listen_backlog = 50;                               // socket.listen.backlog.size
   std::chrono::milliseconds max_idle{600000};            // connections.max.idle.ms
   int max_connections = kUnlimitedConnections;           // max.connections
+  int max_connection_rate = kUnlimitedConnections;       // max.connection.creation.rate, a second
   int max_connections_per_ip = kUnlimitedConnections;    // max.connections.per.ip
   std::map<std::string, int> max_connections_overrides;  // max.connections.per.ip.overrides: address or name -> limit
   std::int64_t queued_max_request_bytes = -1;            // queued.max.request.bytes

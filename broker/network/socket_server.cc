@@ -23,7 +23,8 @@ SocketServer::SocketServer(NetworkSettings settings, Parts parts)
       clock_(parts.clock),
       budget_(std::make_shared<MemoryBudget>(settings_.queued_max_request_bytes)),
       router_(parts.table, diagnosis_, budget_),
-      services_{settings_, router_, diagnosis_, budget_, parts.pool, parts.clock} {
+      services_{settings_, router_, diagnosis_, budget_, parts.pool, parts.clock},
+      rate_(settings_) {
   for (std::size_t i = 0; i < loops_.size(); ++i)
     sets_.push_back(std::make_unique<ConnectionSet>(loops_.at(i), services_));
 }
@@ -51,6 +52,7 @@ base::Status SocketServer::bind() {
   });
   for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
     Listener::Hooks hooks{.has_room = [this, i] { return limits_->has_room(i); },
+                          .delay = [this, i] { return rate_.delay(i, clock_.now()); },
                           .accepted = [this, i](AcceptedSocket socket) { accepted(i, std::move(socket)); }};
     auto listener = std::make_unique<Listener>(settings_.listeners[i], settings_, loops_.at(0), std::move(hooks));
     if (auto bound = listener->bind(); !bound) {
@@ -73,6 +75,7 @@ void SocketServer::start() {
 }
 
 void SocketServer::accepted(std::size_t listener, AcceptedSocket socket) {
+  rate_.accepted(listener, clock_.now());
   const auto& of = settings_.listeners[listener];
   Session session;
   session.listener = of.name;

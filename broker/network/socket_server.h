@@ -13,6 +13,7 @@
 #include "broker/dispatch/api_table.h"
 #include "broker/dispatch/router.h"
 #include "broker/network/connection_limits.h"
+#include "broker/network/connection_rate.h"
 #include "broker/network/connection_set.h"
 #include "broker/network/listener.h"
 #include "broker/network/network_counters.h"
@@ -57,6 +58,7 @@ class SocketServer {
   const Router router_;
   const ConnectionServices services_;
   std::unique_ptr<ConnectionLimits> limits_;
+  ConnectionRate rate_;  // on the first loop
   std::vector<std::unique_ptr<ConnectionSet>> sets_;
   std::vector<std::unique_ptr<Listener>> listeners_;  // on the first loop once started
   std::size_t next_loop_ = 0;                         // on the first loop

@@ -37,12 +37,16 @@ TEST_CASE("listeners keep their names, addresses, protocols and limits") {
       "listener.security.protocol.map=CLIENTS:PLAINTEXT,INTERNAL:SASL_SSL\n"
       "inter.broker.listener.name=INTERNAL\n"
       "max.connections=100\n"
-      "listener.name.clients.max.connections=7\n");
+      "listener.name.clients.max.connections=7\n"
+      "max.connection.creation.rate=50\n"
+      "listener.name.clients.max.connection.creation.rate=5\n");
   REQUIRE(network.listeners.size() == 2);
   const auto& clients = network.listeners[0];
   const auto& internal = network.listeners[1];
   CHECK(clients.name == "CLIENTS");
   CHECK(clients.max_connections == 7);
+  CHECK(clients.max_connection_rate == 5);
+  CHECK(network.max_connection_rate == 50);
   CHECK_FALSE(clients.inter_broker);
   CHECK(internal.host == "127.0.0.1");
   CHECK(internal.port == 9093);

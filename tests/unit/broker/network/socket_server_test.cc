@@ -100,6 +100,19 @@ TEST_CASE("above max.connections clients wait in the backlog until somebody leav
   CHECK(rig.server->totals().connections_open == 2);
 }
 
+TEST_CASE("above max.connection.creation.rate clients wait in the backlog for their turn") {
+  RigOptions options;
+  options.network.max_connection_rate = 4;
+  Rig rig(options);
+  const base::SystemClock clock;
+  const auto start = clock.now();
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 6; ++i) clients.push_back(std::make_unique<Client>(rig.port()));
+  for (auto& client : clients) CHECK(served(*client));
+  CHECK(clock.now() - start >= std::chrono::milliseconds(499));  // four at once, then one each quarter of a second
+  CHECK(rig.server->totals().connections_open == 6);
+}
+
 TEST_CASE("brokers get in when clients have used up the connections") {
   RigOptions options;
   options.network.max_connections = 2;
