@@ -28,12 +28,14 @@ class Directory:
         self.path = cluster.directory / "shared-data"
         self.port = free_port()
         self.broker = None
+        self.settings = {}  # more of them, for every broker
 
     def open(self, kind):
         topics = self.broker.topics if self.broker else {}
         # A release writes what it likes unless held to what the older of the two reads.
         settings = {} if kind == "weir" else {"inter_broker_protocol_version": "2.7"}
         self.broker = self.cluster.broker(kind=kind, zookeeper=self.zookeeper, **settings)
+        self.broker.settings.update(self.settings)
         self.broker.settings["log.dirs"] = str(self.path)
         self.broker.port = self.port  # whoever comes to the same address after a kill is the same broker
         self.broker.settings["listeners"] = f"PLAINTEXT://{self.broker.address}"
@@ -76,8 +78,9 @@ class Directory:
                     for topic in TOPICS for ts in (-2, -1, 1_700_000_000_000, 1_700_000_000_030, 1_700_000_000_059)}
 
 
-def check_with_dump_log(directory):
-    """Kafka's own tool reads every segment and finds index and data in agreement; ours prints the same lines."""
+def check_with_dump_log(directory, complaints=False):
+    """Kafka's own tool reads every segment and finds index and data in agreement; ours prints the same lines. Of what 2.7 wrote it
+    complains: there a time entry may name an offset inside of a batch."""
     files = [f for topic in TOPICS for f in (directory.path / f"{topic}-0").iterdir()]
     for suffix in (".log", ".index", ".timeindex", ".txnindex", ".snapshot"):
         chosen = ",".join(str(f) for f in sorted(files) if f.suffix == suffix)
@@ -85,7 +88,7 @@ def check_with_dump_log(directory):
             continue
         arguments = ["--files", chosen] + (["--deep-iteration"] if suffix == ".log" else [])
         theirs = printed_by_39(kafkas("3.9.1", *arguments))
-        assert "isvalid: false" not in theirs[1] and not theirs[2], theirs
+        assert "isvalid: false" not in theirs[1] and (complaints or not theirs[2]), theirs
         code, out, err = printed(ours(*arguments))
         # 3.9 says of an index without entries that it is empty, 2.7 says nothing.
         assert (code, as_in_39(out), err) == (theirs[0], "".join(x for x in theirs[1].splitlines(True) if not x.endswith(" is empty.\n")), theirs[2])
@@ -101,7 +104,7 @@ def test_what_apache_kafka_wrote_reads_back_identically(cluster, kind, other, ho
     directory.close(how)
     assert findings(directory.path) == []
     if how == "stop":
-        check_with_dump_log(directory)
+        check_with_dump_log(directory, complaints=other == "kafka-2.7.1")
     directory.open(kind)
     assert directory.read() == held
     assert directory.offsets_by_time() == times

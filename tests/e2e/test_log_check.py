@@ -65,7 +65,7 @@ def test_damage_is_mended_and_nothing_is_lost(stopped):
     checkpoint.write_text(checkpoint.read_text() + "rubbish\n")
     found = findings(stopped.data)
     assert len(found) == 6, found
-    for part in (f"{index}:0: ", f"{times}: the index is missing", "leader-epoch-checkpoint: ", ".snapshot: ", f"{logs[-1]}:", f"{checkpoint}: "):
+    for part in (f"{index}:", f"{times}: the index is missing", "leader-epoch-checkpoint: ", ".snapshot: ", f"{logs[-1]}:", f"{checkpoint}: "):
         assert any(part in line for line in found), (part, found)
     mended = log_check(stopped.data, repair=True)
     assert mended.returncode == 0 and b"Nothing is left to repair." in mended.stderr
