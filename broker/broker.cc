@@ -286,6 +286,9 @@ Status Broker::Parts::open_logs() {
   settings.subscribe([this](const config::SettingsChange& change, const std::shared_ptr<const config::Snapshot>& now) {
     replicas->settings_changed(change, *now);
   });
+  // As with Kafka, flush.ms is looked at only where log.flush.scheduler.interval.ms was set.
+  if (file().log_flush_scheduler_interval_ms <= milliseconds(std::chrono::years(1)).count())
+    logs->run_every(milliseconds(file().log_flush_scheduler_interval_ms), [this] { replicas->flush_overdue(); });
   logs->run_every(milliseconds(file().producer_id_expiration_check_interval_ms), [this] {
     replicas->remove_expired_producers(clock.wall(),
                                        milliseconds(settings.snapshot()->broker->producer_id_expiration_ms));

@@ -56,8 +56,8 @@ void refuse(PartitionAnswer& answer, storage::Rejection rejection, std::int16_t 
     answer.record_errors.push_back({record.batch_index, std::move(record.message)});
 }
 
-// One partition that is not on all in-sync replicas yet.
-struct Unreplicated {
+// What was appended to one partition and may not be acknowledged yet: it waits for a flush, or for in-sync replicas.
+struct Unacknowledged {
   std::shared_ptr<Partition> partition;
   base::Offset next_offset;
   std::size_t topic = 0;  // where its answer is
@@ -65,16 +65,18 @@ struct Unreplicated {
   std::optional<Partition::Parked> parked{};
 };
 
-// An acks=all answer on its way. Lives on the loop of its connection.
+// An answer on its way, of acks=all or of a topic that is flushed before it is acknowledged. Lives on the loop of its
+// connection.
 class PendingProduce final : public replication::Waiter, public std::enable_shared_from_this<PendingProduce> {
  public:
-  PendingProduce(base::Loop& loop, AnswerSlot slot, ProduceResponse response, std::vector<Unreplicated> waiting,
-                 std::int32_t correlation_id, std::int16_t version)
+  PendingProduce(base::Loop& loop, AnswerSlot slot, ProduceResponse response, std::vector<Unacknowledged> waiting,
+                 Acks acks, std::int32_t correlation_id, std::int16_t version)
       : Waiter(&loop),
         wait_(loop),
         slot_(std::move(slot)),
         response_(std::move(response)),
         waiting_(std::move(waiting)),
+        acks_(acks),
         correlation_id_(correlation_id),
         version_(version) {}
 
@@ -89,7 +91,7 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
 
   void look() {
     if (!slot_) return;
-    std::vector<Unreplicated> rest;
+    std::vector<Unacknowledged> rest;
     for (auto& one : waiting_) {
       if (const auto verdict = verdict_on(one))
         settle(one, *verdict);
@@ -101,27 +103,29 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
   }
 
   // Nothing: parked, to be woken.
-  std::optional<ErrorCode> verdict_on(Unreplicated& one) {
+  std::optional<ErrorCode> verdict_on(Unacknowledged& one) {
     for (;;) {
-      if (const auto verdict = one.partition->replicated(one.next_offset)) return verdict;
+      if (const auto verdict = one.partition->acknowledged(one.next_offset, acks_)) return verdict;
       if (one.parked) one.partition->unpark(*one.parked);
-      one.parked = one.partition->park(replication::Isolation::high_watermark, one.next_offset - 1, shared_from_this());
-      if (one.parked) return std::nullopt;
+      one.parked = one.partition->park_append(one.next_offset, acks_, shared_from_this());
+      if (one.parked) return expired_ ? verdict_at_expiry(one) : std::nullopt;
       // It happened in between: the next look finds it.
     }
   }
 
-  void give_up() {
-    if (!slot_) return;
-    for (const auto& one : waiting_) {
-      if (one.parked) one.partition->unpark(*one.parked);
-      settle(one, ErrorCode::request_timed_out);
-    }
-    waiting_.clear();
-    send();
+  // The client's time is for replicas. A flush is part of the append, which takes as long as the disk does.
+  std::optional<ErrorCode> verdict_at_expiry(const Unacknowledged& one) {
+    if (one.parked->what == Partition::Parked::For::flush) return std::nullopt;
+    one.partition->unpark(*one.parked);
+    return ErrorCode::request_timed_out;
   }
 
-  void settle(const Unreplicated& one, ErrorCode code) {
+  void give_up() {
+    expired_ = true;
+    look();
+  }
+
+  void settle(const Unacknowledged& one, ErrorCode code) {
     if (code != ErrorCode::none) refuse(response_.responses[one.topic].partition_responses[one.index], code, version_);
   }
 
@@ -133,9 +137,11 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
   ClientWait wait_;
   AnswerSlot slot_;
   ProduceResponse response_;
-  std::vector<Unreplicated> waiting_;
+  std::vector<Unacknowledged> waiting_;
+  const Acks acks_;
   const std::int32_t correlation_id_;
   const std::int16_t version_;
+  bool expired_ = false;
 };
 
 // Everything one request needs while its partitions are appended one after another.
@@ -146,7 +152,7 @@ struct Appending {
   const replication::ClusterMetadata& metadata;
   const replication::PartitionTable& partitions;
   ProduceResponse out{};
-  std::vector<Unreplicated> waiting{};
+  std::vector<Unacknowledged> waiting{};
   bool any_failed = false;
 
   std::span<std::byte> mutable_records(const protocol::Records& records) const {
@@ -187,7 +193,7 @@ struct Appending {
     answer.base_offset = info.base_offset;
     answer.log_append_time_ms = base::to_ms(info.log_append_time);
     answer.log_start_offset = info.log_start_offset;
-    if (acks == Acks::all && !appended->replicated)
+    if (acks != Acks::none && (!appended->flushed || (acks == Acks::all && !appended->replicated)))
       waiting.push_back({partition, info.next_offset(), out.responses.size() - 1,
                          out.responses.back().partition_responses.size() - 1});
   }
@@ -251,7 +257,8 @@ void ProduceHandler::operator()(Request& request, AnswerSlot answer) const {
   }
   if (work.waiting.empty()) return reply(answer, request, work.out);
   auto pending = std::make_shared<PendingProduce>(*base::Loop::current(), std::move(answer), std::move(work.out),
-                                                  std::move(work.waiting), request.correlation_id(), request.version());
+                                                  std::move(work.waiting), static_cast<Acks>(in.acks),
+                                                  request.correlation_id(), request.version());
   pending->start(std::chrono::milliseconds(std::max(0, in.timeout_ms)));
 }
 

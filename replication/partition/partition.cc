@@ -47,6 +47,7 @@ base::Status Partition::lead_or_follow(const PartitionState& state) {
     if (leads)
       if (auto s = log_->begin_leader_epoch(state.leader_epoch); !s) return s;
     state_ = state;
+    flush_wanted_ = Offset{0};
     role_ = leads ? Role::leader : Role::follower;
     if (leads) {
       epoch_start_ = log_->log_end_offset();
@@ -118,6 +119,8 @@ base::Result<AppendOutcome> Partition::append_admitted(Records& records, Acks ac
     auto appended = write(records);
     if (!appended) return appended.error();
     outcome.info = *appended;
+    note_unflushed();
+    outcome.flushed = !awaits_flush(appended->next_offset());
     advance_high_watermark();
     woken = take_reached();
     outcome.replicated = log_->high_watermark() >= appended->next_offset();
@@ -134,11 +137,55 @@ base::Result<AppendOutcome> Partition::append(storage::MessageSet& messages, Ack
   return append_admitted(messages, acks);
 }
 
-std::optional<base::ErrorCode> Partition::replicated(Offset next_offset) const {
+std::optional<base::ErrorCode> Partition::acknowledged(Offset next_offset, Acks acks) const {
   absl::MutexLock lock(&mutex_);
   if (role_ != Role::leader) return ErrorCode::not_leader_or_follower;
+  if (auto s = log_->health().check(); !s) return s.error().code;
+  if (awaits_flush(next_offset)) return std::nullopt;
+  if (acks != Acks::all) return ErrorCode::none;
   if (log_->high_watermark() < next_offset) return std::nullopt;
   return in_sync_count() < needed_in_sync() ? ErrorCode::not_enough_replicas_after_append : ErrorCode::none;
+}
+
+void Partition::note_unflushed() {
+  const auto limit = settings_->log.flush_messages;
+  if (limit == storage::kNeverFlush) return;
+  const auto end = log_->log_end_offset();
+  const auto safe = std::max(log_->recovery_point(), flushing_to_.value_or(Offset{0}));
+  if (end - safe < limit) return;
+  flush_wanted_ = end;
+  begin_flush();
+}
+
+void Partition::begin_flush() {
+  if (flushing_to_) return;  // who ends it looks again
+  auto flush = log_->prepare_flush();
+  if (!flush) return;  // the directory is retired, and whoever waits is told so
+  flushing_to_ = flush->to;
+  log_->in_background([weak = weak_from_this(), flush = std::move(*flush)] {
+    (void)flush.run();  // a failure retires the directory
+    if (const auto self = weak.lock()) self->flush_ended();
+  });
+}
+
+void Partition::flush_ended() {
+  WaiterList woken;
+  {
+    absl::MutexLock lock(&mutex_);
+    flushing_to_.reset();
+    if (!log_ || !log_->health().online()) {
+      woken = waiting_for_flush_.take_all();
+    } else {
+      woken = waiting_for_flush_.take_reached(log_->recovery_point());
+      if (role_ == Role::leader && flush_wanted_ > log_->recovery_point()) begin_flush();
+    }
+  }
+  wake_all(std::move(woken));
+}
+
+void Partition::flush_if_overdue() {
+  absl::MutexLock lock(&mutex_);
+  if (log_ && log_->is_flush_overdue()) begin_flush();
 }
 
 std::int32_t Partition::in_sync_count() const { return static_cast<std::int32_t>(state_.isr.size()); }
@@ -163,6 +210,7 @@ WaiterList Partition::take_reached() {
 WaiterList Partition::take_all() {
   auto woken = waiting_for_commit_.take_all();
   for (auto& waiter : waiting_for_records_.take_all()) woken.push_back(std::move(waiter));
+  for (auto& waiter : waiting_for_flush_.take_all()) woken.push_back(std::move(waiter));
   return woken;
 }
 
@@ -296,20 +344,42 @@ base::Result<storage::EpochEnd> Partition::end_offset_for_epoch(base::LeaderEpoc
 std::optional<Partition::Parked> Partition::park(Isolation isolation, Offset seen, std::shared_ptr<Waiter> waiter) {
   absl::MutexLock lock(&mutex_);
   if (role_ != Role::leader || bound_of(isolation) > seen) return std::nullopt;
-  if (isolation == Isolation::log_end) return Parked{true, waiting_for_records_.add(seen + 1, std::move(waiter))};
+  if (isolation == Isolation::log_end)
+    return Parked{Parked::For::records, waiting_for_records_.add(seen + 1, std::move(waiter))};
   // Below an open transaction the high watermark has passed `seen` long ago. What ends the transaction moves it again.
   const auto reach = std::max(seen, log_->high_watermark()) + 1;
-  return Parked{false, waiting_for_commit_.add(reach, std::move(waiter))};
+  return Parked{Parked::For::commit, waiting_for_commit_.add(reach, std::move(waiter))};
+}
+
+std::optional<Partition::Parked> Partition::park_append(Offset next_offset, Acks acks, std::shared_ptr<Waiter> waiter) {
+  absl::MutexLock lock(&mutex_);
+  if (role_ != Role::leader || !log_->health().online()) return std::nullopt;
+  if (awaits_flush(next_offset))
+    return Parked{Parked::For::flush, waiting_for_flush_.add(next_offset, std::move(waiter))};
+  if (acks != Acks::all || log_->high_watermark() >= next_offset) return std::nullopt;
+  return Parked{Parked::For::commit, waiting_for_commit_.add(next_offset, std::move(waiter))};
+}
+
+Waiters& Partition::waiters(Parked::For what) {
+  switch (what) {
+    case Parked::For::commit:
+      break;
+    case Parked::For::records:
+      return waiting_for_records_;
+    case Parked::For::flush:
+      return waiting_for_flush_;
+  }
+  return waiting_for_commit_;
 }
 
 void Partition::unpark(const Parked& parked) {
   absl::MutexLock lock(&mutex_);
-  (parked.at_log_end ? waiting_for_records_ : waiting_for_commit_).remove(parked.place);
+  waiters(parked.what).remove(parked.place);
 }
 
 std::size_t Partition::waiting() const {
   absl::MutexLock lock(&mutex_);
-  return waiting_for_commit_.size() + waiting_for_records_.size();
+  return waiting_for_commit_.size() + waiting_for_records_.size() + waiting_for_flush_.size();
 }
 
 std::size_t Partition::remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence) {

@@ -57,6 +57,7 @@ struct ReadOutcome {
 struct AppendOutcome {
   storage::AppendInfo info;
   bool replicated = false;  // on all in-sync replicas already: nobody to wait for
+  bool flushed = true;      // false: its acknowledgement waits for a flush (flush.messages), whatever the acks
 };
 
 // Where a replica's log lies and how large it is.
@@ -78,7 +79,7 @@ struct OffsetAnswer {
   base::LeaderEpoch leader_epoch = base::kNoLeaderEpoch;
 };
 
-class Partition {
+class Partition : public std::enable_shared_from_this<Partition> {
  public:
   Partition(base::BrokerId self, std::unique_ptr<storage::Log> log, PartitionSettings settings);
 
@@ -98,8 +99,9 @@ class Partition {
   // The same again under the lock, then what the log and its producers' rules say.
   base::Result<AppendOutcome> append(storage::Admitted& admitted, Acks acks) ABSL_LOCKS_EXCLUDED(mutex_);
   base::Result<AppendOutcome> append(storage::MessageSet& messages, Acks acks) ABSL_LOCKS_EXCLUDED(mutex_);
-  // After append: nothing while it is not on all in-sync replicas, then the verdict for acks=all.
-  std::optional<base::ErrorCode> replicated(base::Offset next_offset) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // After append: nothing while it waits for a flush or, with acks=all, is not on all in-sync replicas; then the
+  // verdict.
+  std::optional<base::ErrorCode> acknowledged(base::Offset next_offset, Acks acks) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Moves the log start up to `to` (-1: the high watermark); below it already: nothing to do. The low watermark: no
   // replica holds records below. `policy_violation` for a topic that is only compacted, `offset_out_of_range` above the
@@ -120,16 +122,21 @@ class Partition {
 
   // Where a waiter stands, to be handed back when it stops waiting for another reason.
   struct Parked {
-    bool at_log_end = false;  // in which of the two lists
+    enum class For { commit, records, flush } what = For::commit;
     Waiters::Place place;
   };
   // Waits until readers of this isolation may see more than up to `seen`. Nothing, and not parked, when they may
   // already or when the replica is no leader.
   std::optional<Parked> park(Isolation isolation, base::Offset seen, std::shared_ptr<Waiter> waiter)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits until what acknowledged() waits for may have happened. Nothing, and not parked, when it has.
+  std::optional<Parked> park_append(base::Offset next_offset, Acks acks, std::shared_ptr<Waiter> waiter)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void unpark(const Parked& parked) ABSL_LOCKS_EXCLUDED(mutex_);
   std::size_t waiting() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Flushes what has been unflushed for flush.ms, in the background.
+  void flush_if_overdue() ABSL_LOCKS_EXCLUDED(mutex_);
   // Forgets producers that have said nothing for so long. How many; none once the log is released.
   std::size_t remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -154,6 +161,14 @@ class Partition {
   base::Result<storage::AppendInfo> write(storage::MessageSet& messages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <class Records>
   base::Result<AppendOutcome> append_admitted(Records& records, Acks acks) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Flushing by flush.messages. One flush of a log runs at a time, and all appends that come meanwhile share the next.
+  void note_unflushed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void begin_flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void flush_ended() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool awaits_flush(base::Offset next_offset) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return next_offset <= flush_wanted_ && next_offset > log_->recovery_point();
+  }
+  Waiters& waiters(Parked::For what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::int32_t in_sync_count() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::int32_t needed_in_sync() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Offset bound_of(Isolation isolation) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -178,6 +193,9 @@ class Partition {
   base::Offset epoch_start_ ABSL_GUARDED_BY(mutex_);     // where the current leader epoch began
   Waiters waiting_for_commit_ ABSL_GUARDED_BY(mutex_);   // of the high watermark
   Waiters waiting_for_records_ ABSL_GUARDED_BY(mutex_);  // of the log end
+  Waiters waiting_for_flush_ ABSL_GUARDED_BY(mutex_);    // of the recovery point
+  base::Offset flush_wanted_ ABSL_GUARDED_BY(mutex_);    // nothing below is acknowledged before it is flushed
+  std::optional<base::Offset> flushing_to_ ABSL_GUARDED_BY(mutex_);  // the flush under way
 };
 
 }  // namespace replication

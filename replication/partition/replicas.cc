@@ -196,6 +196,10 @@ void Replicas::settings_changed(const config::SettingsChange& change, const conf
   }
 }
 
+void Replicas::flush_overdue() {
+  for (const auto& partition : table_.all()) partition->flush_if_overdue();
+}
+
 void Replicas::remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence) {
   std::size_t removed = 0;
   for (const auto& partition : table_.all()) removed += partition->remove_expired_producers(now, silence);

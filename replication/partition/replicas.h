@@ -48,6 +48,8 @@ class Replicas {
   // Settings changed: told to the partitions they concern. Any thread.
   void settings_changed(const config::SettingsChange& change, const config::Snapshot& now);
 
+  // Periodic work: starts to flush what has been unflushed for flush.ms. Any thread.
+  void flush_overdue();
   // Periodic work: forgets producers that have said nothing for so long. Any thread.
   void remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence);
 

@@ -20,7 +20,7 @@ std::string in(const DirectoryHealth& directory, std::string_view name) {
   return directory.path() + "/" + std::string(name);
 }
 
-std::optional<Offset> recovery_point_of(const LogMarks& marks) { return marks.recovery_point.get(); }
+std::optional<Offset> recovery_point_of(const LogMarks& marks) { return marks.recovery_point.whole(); }
 std::optional<Offset> high_watermark_of(const LogMarks& marks) { return marks.high_watermark.load(); }
 // Only where the name of the first segment does not say it already.
 std::optional<Offset> log_start_of(const LogMarks& marks) {

@@ -9,7 +9,11 @@ base::Status Flush::sync() const {
     if (auto s = file->sync(); !s) return s;
   // Storing a snapshot syncs the directory, and with it the names of the files above.
   if (snapshot) return store_producer_snapshot(*files, snapshot->path, snapshot->entries);
-  return to_sync.empty() ? base::Status{} : files->sync_directory(directory);
+  // Once per segment is enough: a flush after every append is to wait for one write of the disk, not for two.
+  if (to_sync.empty() || recovery_point->is_named(last_segment)) return {};
+  if (auto s = files->sync_directory(directory); !s) return s;
+  recovery_point->named(last_segment, ticket);
+  return {};
 }
 
 base::Status Flush::run() const {
@@ -23,6 +27,7 @@ base::Status Flush::run() const {
   }
   if (!done) return health->watch(done);
   recovery_point->raise(to, ticket);
+  recovery_point->sealed_below(whole_below, ticket);
   return {};
 }
 

@@ -7,8 +7,10 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,12 +53,38 @@ class RecoveryPoint {
     absl::MutexLock lock(&mutex_);
     ++generation_;
     if (to < at_) at_ = to;
+    named_segment_.reset();
+  }
+  // The segment at `base` takes no more data. Until sealed_below() its indexes may not be on disk, though its data is.
+  void sealing(base::Offset base) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    sealing_.insert(base);
+  }
+  void sealed_below(base::Offset base, Ticket ticket) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    if (ticket.generation == generation_) sealing_.erase(sealing_.begin(), sealing_.lower_bound(base));
+  }
+  // What a start may rely on: recovery does not look at the indexes of segments below.
+  base::Offset whole() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return sealing_.empty() ? at_ : std::min(at_, *sealing_.begin());
+  }
+  // Whether the directory was synced since the segment that begins at `base` was made.
+  bool is_named(base::Offset base) const ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return named_segment_ == base;
+  }
+  void named(base::Offset base, Ticket ticket) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    if (ticket.generation == generation_) named_segment_ = base;
   }
 
  private:
   mutable absl::Mutex mutex_;
   base::Offset at_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::set<base::Offset> sealing_ ABSL_GUARDED_BY(mutex_);
+  std::optional<base::Offset> named_segment_ ABSL_GUARDED_BY(mutex_);  // the newest whose name is on disk
 };
 
 // Everything needed to sync a stretch of a log without its lock. Owns what it touches except the FileSystem.
@@ -66,6 +94,8 @@ class Flush {
   std::shared_ptr<DirectoryHealth> health;
   std::string directory;
   std::vector<std::shared_ptr<base::File>> to_sync;
+  base::Offset last_segment;  // the active one's base
+  base::Offset whole_below;   // segments below are synced with their indexes
   struct Snapshot {
     std::string path;
     std::vector<ProducerEntry> entries;

@@ -279,7 +279,8 @@ Result<std::unique_ptr<Log>> create_log(const LogServices& services, CreateReque
     const auto path = request.directory + "/" + std::string(kPartitionMetadata);
     if (auto s = health.watch(store_partition_metadata(files, path, *request.topic_id)); !s) return s.error();
   }
-  auto segment = Segment::create(files, request.directory, Offset{0}, request.settings.index, services.clock.wall());
+  auto segment = Segment::create(files, request.directory, Offset{0}, request.settings.index, services.clock.wall(),
+                                 request.settings.preallocate ? request.settings.segment_bytes : 0);
   if (!segment) {
     (void)health.watch(Status(segment.error()));
     return segment.error();

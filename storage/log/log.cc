@@ -28,7 +28,8 @@ Log::Log(LogServices services, Parts parts)
       parts_(std::move(parts)),
       marks_(std::make_shared<LogMarks>(parts_.log_start, parts_.high_watermark, parts_.log_end, kNoOffset,
                                         parts_.recovery_point)),
-      jitter_(draw_jitter()) {
+      jitter_(draw_jitter()),
+      last_flush_(services_.clock.now()) {
   invariant(!parts_.segments.empty(), "a log has an active segment");
   segments_changed();
   parts_.producers.high_watermark_moved(parts_.high_watermark);
@@ -243,11 +244,12 @@ Status Log::roll_at(Offset new_base) {
     // Only offsets too far apart lead here with an empty segment, never with the same base.
     return fail(ErrorCode::kafka_storage_error, "{}: a segment at {} exists", parts_.partition, new_base);
   }
-  auto flush = watch(flush_to(new_base));
+  marks_->recovery_point.sealing(old.base_offset());
+  auto flush = watch(flush_to(new_base, Active::all));
   if (!flush) return flush.error();
   flush->snapshot = Flush::Snapshot{snapshot_path(parts_.directory, new_base), parts_.producers.entries()};
-  auto segment = watch(
-      Segment::create(services_.files, parts_.directory, new_base, parts_.settings.index, services_.clock.wall()));
+  auto segment = watch(Segment::create(services_.files, parts_.directory, new_base, parts_.settings.index,
+                                       services_.clock.wall(), preallocated_bytes()));
   if (!segment) return segment.error();
   parts_.segments.add(std::move(segment).value());
   jitter_ = draw_jitter();
@@ -255,18 +257,26 @@ Status Log::roll_at(Offset new_base) {
   return {};
 }
 
-Result<Flush> Log::flush_to(Offset to) {
+Result<Flush> Log::flush_to(Offset to, Active active) {
   Flush flush{.files = &services_.files,
               .health = parts_.health,
               .directory = parts_.directory,
               .to_sync = {},
+              .last_segment = parts_.segments.active().base_offset(),
+              .whole_below = active == Active::all ? to : parts_.segments.active().base_offset(),
               .snapshot = std::nullopt,
               .to = to,
               .recovery_point = std::shared_ptr<RecoveryPoint>(marks_, &marks_->recovery_point),
               .ticket = marks_->recovery_point.ticket()};
-  const auto from = marks_->recovery_point.get();
+  const auto from = marks_->recovery_point.whole();
   if (from >= to) return flush;
   for (auto i = parts_.segments.find(from); i < parts_.segments.size(); ++i) {
+    if (active == Active::data && i + 1 == parts_.segments.size()) {
+      auto data = parts_.segments.at(i).data_to_sync();
+      if (!data) return data.error();
+      flush.to_sync.push_back(std::move(*data));
+      break;
+    }
     auto files = parts_.segments.at(i).files_to_sync();
     if (!files) return files.error();
     flush.to_sync.insert(flush.to_sync.end(), files->begin(), files->end());
@@ -276,16 +286,25 @@ Result<Flush> Log::flush_to(Offset to) {
 
 Result<Flush> Log::prepare_flush() {
   if (auto s = check_usable(); !s) return s.error();
-  return watch(flush_to(log_end_offset()));
+  last_flush_ = services_.clock.now();
+  return watch(flush_to(log_end_offset(), Active::data));
+}
+
+bool Log::is_flush_overdue() const {
+  if (closed_ || !parts_.health->online() || recovery_point() >= log_end_offset()) return false;
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.now() - last_flush_);
+  return passed >= parts_.settings.flush_after;
 }
 
 Status Log::close() {
   if (closed_) return {};
   if (auto s = check_usable(); !s) return s;
   closed_ = true;
-  if (auto s = watch(parts_.segments.active().seal()); !s) return s;
+  auto& active = parts_.segments.active();
+  if (active.size_bytes() > 0 && !active.is_sealed()) marks_->recovery_point.sealing(active.base_offset());
+  if (auto s = watch(active.seal()); !s) return s;
   if (auto s = watch(parts_.epochs.save()); !s) return s;
-  auto flush = watch(flush_to(log_end_offset()));
+  auto flush = watch(flush_to(log_end_offset(), Active::all));
   if (!flush) return flush.error();
   if (!parts_.snapshot_at_end)
     flush->snapshot = Flush::Snapshot{snapshot_path(parts_.directory, log_end_offset()), parts_.producers.entries()};
@@ -338,8 +357,8 @@ Status Log::truncate_fully_and_start_at(Offset to) {
     if (auto s = watch(segments.active().remove_files()); !s) return s;
     segments.remove(segments.size() - 1);
   }
-  auto fresh =
-      watch(Segment::create(services_.files, parts_.directory, to, parts_.settings.index, services_.clock.wall()));
+  auto fresh = watch(Segment::create(services_.files, parts_.directory, to, parts_.settings.index,
+                                     services_.clock.wall(), preallocated_bytes()));
   if (!fresh) return fresh.error();
   segments.add(std::move(fresh).value());
   segments_changed();

@@ -195,6 +195,10 @@ class Log {
 
   // Everything up to now. To be run on a thread that may wait, without the partition's lock.
   Result<Flush> prepare_flush();
+  // Something is unflushed, and the last flush was prepared flush.ms ago or longer.
+  bool is_flush_overdue() const;
+  // Runs `work` where it may wait for the disk.
+  void in_background(std::function<void()> work) const { services_.in_background(std::move(work)); }
   // Orderly stop: indexes cut to size, everything synced, producers' snapshot at the log end. Waits for the disk.
   // Nothing may be appended afterwards.
   Status close();
@@ -227,7 +231,10 @@ class Log {
   Result<bool> roll_is_due(const Incoming& incoming);
   Status roll_at(Offset new_base);
   Status write(std::span<const SegmentBatch> batches);
-  Result<Flush> flush_to(Offset to);
+  // What the active segment needs: all of it when it is the last that is written to it.
+  enum class Active { data, all };
+  Result<Flush> flush_to(Offset to, Active active);
+  std::uint64_t preallocated_bytes() const { return parts_.settings.preallocate ? parts_.settings.segment_bytes : 0; }
   void set_log_end(Offset to) { marks_->log_end.store(to, std::memory_order_release); }
   void set_log_start(Offset to) { marks_->log_start.store(to, std::memory_order_release); }
   void forget_snapshots_below(Offset offset);
@@ -241,6 +248,7 @@ class Log {
   Parts parts_;
   std::shared_ptr<LogMarks> marks_;
   std::chrono::milliseconds jitter_;  // of the active segment
+  base::Instant last_flush_;
   bool closed_ = false;
 };
 

@@ -20,6 +20,9 @@ LogSettings LogSettings::from(const config::TopicSettings& topic) {
           .roll_jitter = std::chrono::milliseconds{topic.roll_jitter_ms()},
           .index = {.max_bytes = static_cast<std::size_t>(topic.segment_index_bytes),
                     .interval_bytes = static_cast<std::size_t>(topic.index_interval_bytes)},
+          .flush_messages = topic.flush_messages,
+          .flush_after = std::chrono::milliseconds{topic.flush_ms},
+          .preallocate = topic.preallocate,
           .record_version = topic.record_version(),
           .file_delete_delay = std::chrono::milliseconds{topic.file_delete_delay_ms},
           .retention = retention_rules(topic)};

@@ -108,7 +108,8 @@ Status rebuild_producers(base::FileSystem& files, const std::string& directory, 
     if (entries.error().code != ErrorCode::corrupt_message) return entries.error();
     if (auto s = files.remove(path); !s) return s;
   }
-  for (auto i = segments.find(from); i < segments.size() && from < end; ++i) {
+  // Not into the segment that begins at `end`: after a broken stop nobody knows yet how far that can be read.
+  for (auto i = segments.find(from); i < segments.size() && segments.at(i).base_offset() < end && from < end; ++i) {
     auto s = segments.at(i).replay(from, [&](const protocol::EntryView& entry) -> Status {
       if (entry.is_batch() && entry.base_offset() >= from && entry.base_offset() < end)
         note_appended(producers, entry.batch());

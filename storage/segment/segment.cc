@@ -34,7 +34,7 @@ Segment::Segment(FileSystem& files, std::string directory, Offset base, IndexSet
       txn_index_(files, path(FileKind::txn_index)) {}
 
 Result<std::unique_ptr<Segment>> Segment::create(FileSystem& files, std::string directory, Offset base,
-                                                 IndexSettings index, Timestamp now) {
+                                                 IndexSettings index, Timestamp now, std::uint64_t preallocated_bytes) {
   std::unique_ptr<Segment> segment(new Segment(files, std::move(directory), base, index, now));
   // Indexes first: if we stop here, an empty segment with stale indexes must not be what the next start finds.
   if (auto s = segment->offset_index_.reset(); !s) return s.error();
@@ -47,6 +47,9 @@ Result<std::unique_ptr<Segment>> Segment::create(FileSystem& files, std::string 
   if (*size != 0)
     return fail(ErrorCode::kafka_storage_error, "{} should be new but holds {} bytes", (*data)->path(), *size);
   segment->data_ = std::move(data).value();
+  if (preallocated_bytes > 0)
+    if (auto s = segment->data_->truncate(preallocated_bytes); !s) return s.error();
+  segment->preallocated_ = preallocated_bytes > 0;
   segment->indexes_loaded_ = true;
   segment->largest_ = Largest{kNoTimestamp, base};
   return segment;
@@ -328,6 +331,7 @@ Status Segment::truncate_to(Offset offset) {
   bytes_since_entry_ = 0;
   size_ = (*place)->position;
   if (size_ == 0) first_time_.reset();
+  preallocated_ = false;
   return data_->truncate(size_);
 }
 
@@ -433,8 +437,15 @@ Status Segment::seal() {
     if (auto s = time_index_.append(largest_->timestamp, largest_->offset, TimeIndex::Slot::closing); !s) return s;
   if (auto s = offset_index_.trim(); !s) return s;
   if (auto s = time_index_.trim(); !s) return s;
+  if (std::exchange(preallocated_, false))
+    if (auto s = data_->truncate(size_); !s) return s;
   sealed_ = true;
   return {};
+}
+
+Result<std::shared_ptr<base::File>> Segment::data_to_sync() {
+  if (auto s = open_data(); !s) return s.error();
+  return data_;
 }
 
 Result<std::vector<std::shared_ptr<base::File>>> Segment::files_to_sync() {

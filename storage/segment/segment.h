@@ -59,8 +59,11 @@ struct TimestampedOffset {
 class Segment {
  public:
   // A new, empty segment. A data file of that name may exist only if it is empty.
+  // With a size to preallocate the data file has that length from the start, until seal() or truncate_to() cuts it;
+  // what lies behind the last entry is zeros, and recovery drops it.
   static Result<std::unique_ptr<Segment>> create(FileSystem& files, std::string directory, Offset base,
-                                                 IndexSettings index, Timestamp now);
+                                                 IndexSettings index, Timestamp now,
+                                                 std::uint64_t preallocated_bytes = 0);
   // One that exists. What lies in its files is looked at when it is needed.
   static Result<std::unique_ptr<Segment>> open(FileSystem& files, std::string directory, Offset base,
                                                IndexSettings index, Timestamp now);
@@ -114,8 +117,11 @@ class Segment {
 
   // No more appends: the last time entry is written, the indexes are cut to their size. The segment can still be read.
   Status seal();
+  bool is_sealed() const { return sealed_; }
   // Everything that has to be on disk before this segment counts as flushed; any thread may sync them.
   Result<std::vector<std::shared_ptr<base::File>>> files_to_sync();
+  // The data alone. Enough while the segment is active: recovery makes its indexes anew.
+  Result<std::shared_ptr<base::File>> data_to_sync();
 
   TxnIndex& txn_index() { return txn_index_; }
   // The files themselves, one by one; the data file last, because without it the others mean nothing.
@@ -164,9 +170,10 @@ class Segment {
   TimeIndex time_index_;
   TxnIndex txn_index_;
   bool indexes_loaded_ = false;
-  bool sealed_ = false;   // nothing was appended since the indexes were cut to their size
-  bool rebuilt_ = false;  // once is enough: if it did not help, the data itself is damaged
-  Status index_status_;   // the first failed write of an index, reported by the append that met it
+  bool preallocated_ = false;  // the data file is longer than what was written
+  bool sealed_ = false;        // nothing was appended since the indexes were cut to their size
+  bool rebuilt_ = false;       // once is enough: if it did not help, the data itself is damaged
+  Status index_status_;        // the first failed write of an index, reported by the append that met it
   std::size_t bytes_since_entry_ = 0;
   std::optional<Largest> largest_;       // unknown until needed
   std::optional<Timestamp> first_time_;  // of the first batch; unknown until needed

@@ -2,13 +2,13 @@
 // thread. Prints one line of what it did and what CPU the server took for it.
 //
 //   bench_load <port> <server pid> produce|fetch [bytes=16384] [record=1024] [partitions=1] [acks=1] [connections=4]
-//              [outstanding=5] [count=10000] [bare=0]
+//              [outstanding=5] [count=10000] [shared=0] [bare=0]
 //
 // produce: each request brings every partition one batch of about `bytes` bytes in records of `record` bytes. A
-// connection has a topic of its own, so that there is as much to lock as with a client per partition.
-// fetch: `bytes` at a time, walking through a topic of 256 MiB that is filled first.
-// A tenth of the count runs before anything is counted.
-// bare=<answer bytes>: the server is bench_bare: the same frames go there and nothing is decoded.
+// connection has a topic of its own, so that there is as much to lock as with a client per partition; with shared=1
+// they all write to one. fetch: `bytes` at a time, walking through a topic of 256 MiB that is filled first. A tenth of
+// the count runs before anything is counted. bare=<answer bytes>: the server is bench_bare: the same frames go there
+// and nothing is decoded.
 #include <poll.h>
 #include <sys/uio.h>
 
@@ -50,7 +50,7 @@ struct Options {
   bool fetches = false;
   std::map<std::string, std::size_t, std::less<>> numbers{{"bytes", 16384},   {"record", 1024},   {"partitions", 1},
                                                           {"connections", 4}, {"outstanding", 5}, {"count", 10000},
-                                                          {"bare", 0}};
+                                                          {"shared", 0},      {"bare", 0}};
   std::int16_t acks = 1;
 
   std::size_t operator[](std::string_view name) const { return numbers.find(name)->second; }
@@ -260,7 +260,7 @@ std::vector<Connection> connect_all(const Options& options) {
     auto& c = out.emplace_back();
     c.fd = bench::try_connect(options.port);
     if (c.fd < 0) die("nobody listens on port {}", options.port);
-    const auto topic = fmt::format("bench-{}", i);
+    const auto topic = fmt::format("bench-{}", options["shared"] ? 0 : i);
     const bool bare = options["bare"] > 0;
     if (bare && options.fetches) {
       c.frames.push_back(fetch_frame(topic, 0, options["bytes"]));
@@ -270,7 +270,7 @@ std::vector<Connection> connect_all(const Options& options) {
     } else {
       c.frames.push_back(produce_frame(topic, options));
       if (bare) continue;
-      create_topic(c.fd, topic, options["partitions"]);
+      if (i == 0 || !options["shared"]) create_topic(c.fd, topic, options["partitions"]);
       bench::send_all(c.fd, c.frames.front().bytes());
       check_produced(bench::receive_frame(c.fd));
     }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Measures of a broker beside the floor it stands on. Usage: tests/bench/run.sh [produce] [fetch] [start] [kcat]
+# Measures of a broker beside the floor it stands on. Usage: tests/bench/run.sh [produce] [fetch] [start] [flush] [kcat]
 #
 # produce, fetch: the same frames from the same client to the broker and to bench_bare, alternating, each started
 #   afresh on an empty directory; medians of PAIRS runs (default 5). "CPU" is what the server process used.
 #   Two floors for fetch: sendfile from where batches begin, as consumers ask for, and from whole pages, which no broker
 #   is asked for but which is the least that sendfile can cost.
+# flush: requests per second when each of 4 KiB is flushed before it is acknowledged, by 1 and by 16 producers.
 # start: time to the first answer, memory, size.    kcat: throughput with kcat, 100 B and 1 KiB records.
 # THREADS (default 1: as many as the bare server) is the broker's num.network.threads. BUILD names the build directory.
 # SCALE multiplies the number of requests. CASES picks produce and fetch lines by a pattern.
@@ -37,6 +38,7 @@ listeners=PLAINTEXT://127.0.0.1:$2
 log.dirs=$1
 num.network.threads=$threads
 offsets.topic.replication.factor=1
+${more:-}
 END
 }
 
@@ -138,6 +140,22 @@ measure_start() {
   done
 }
 
+measure_flush() {
+  local connections shared
+  for connections in 1 16; do
+    for shared in 1 0; do
+      [ "$connections.$shared" = 1.0 ] && continue
+      for _ in $(seq "$pairs"); do
+        more=log.flush.interval.messages=1 start_broker
+        "$load" "$port" "$server" produce bytes=4096 connections=$connections outstanding=1 shared=$shared \
+          count="$(count $((connections * 1000)))"
+        stop_server
+      done | field requests_per_s | median |
+        sed "s/^/flush per request, $connections producers on $((shared ? 1 : connections)) partitions: requests per second /"
+    done
+  done
+}
+
 cpu_of() { cat /proc/"$server"/task/*/schedstat | awk '{ s += $1 } END { printf "%.3f", s / 1e9 }'; }
 
 timed_kcat() {  # <label> <MB> <kcat options>...
@@ -165,6 +183,6 @@ measure_kcat() {
   done
 }
 
-for part in "${@:-produce fetch start kcat}"; do
+for part in "${@:-produce fetch start flush kcat}"; do
   for one in $part; do "measure_$one"; done
 done

@@ -4,6 +4,7 @@
 
 #include "protocol/messages/produce.h"
 #include "tests/support/broker/handler_bench.h"
+#include "tests/support/storage/batches.h"
 
 using namespace broker;
 using namespace broker::test;
@@ -207,4 +208,36 @@ TEST_CASE("from version 10 on a producer at the wrong broker is told the right o
   REQUIRE(answer.node_endpoints);
   CHECK(answer.node_endpoints->at(0).host == "host2");
   CHECK_FALSE(ask(bench, {}, 9).current_leader);
+}
+
+TEST_CASE(
+    "a topic that is flushed before it is acknowledged: the answer comes with the flush, however long that takes") {
+  storage::testing::LogBench disk;
+  Bench bench;
+  bench.announce({});
+  disk.settings.flush_messages = 1;
+  REQUIRE(disk.create().ok());
+  replication::PartitionSettings settings;
+  settings.log = disk.settings;
+  auto flushing = std::make_shared<replication::Partition>(kSelf, std::move(disk.log), settings);
+  bench.table.put(flushing);
+  REQUIRE(flushing->lead_or_follow(HandlerBench::state({})).ok());
+
+  const std::int16_t acks = GENERATE(1, -1);
+  auto first = bench.send(bench.handler, produce({.acks = acks, .timeout_ms = 0}), kLatest);
+  auto second = bench.send(bench.handler, produce({.acks = acks}), kLatest);
+  CHECK(bench.send(bench.handler, produce({.acks = 0}), kLatest)->get().kind == Answer::Kind::none);
+  CHECK_FALSE(first->is_there());
+  REQUIRE(disk.background.size() == 1);
+  const bool fails = GENERATE(false, true);
+  if (fails) disk.files.fail_paths_with(".log");
+  disk.run_background();
+  disk.run_background();
+  const auto expected = fails ? ErrorCode::kafka_storage_error : ErrorCode::none;
+  CHECK(only(bench.decode<ProduceResponse>(first->get(), kLatest)).error_code == expected);
+  const auto last = only(bench.decode<ProduceResponse>(second->get(), kLatest));
+  CHECK(last.error_code == expected);
+  CHECK(last.base_offset == (fails ? base::kNoOffset : Offset{1}));
+  CHECK(flushing->waiting() == 0);
+  bench.table.remove({"orders", 0});
 }

@@ -54,7 +54,7 @@ TEST_CASE("a replica that was told nothing yet, one that follows and one that wa
   led->stop();
   CHECK(code_of(led->read({.from = Offset{0}, .limits = kPlenty})) == ErrorCode::not_leader_or_follower);
   CHECK(code_of(append(*led, {{"b"}})) == ErrorCode::not_leader_or_follower);
-  CHECK(led->replicated(Offset{1}) == ErrorCode::not_leader_or_follower);
+  CHECK(led->acknowledged(Offset{1}, Acks::all) == ErrorCode::not_leader_or_follower);
   CHECK(code_of(led->lead_or_follow(ReplicaBench::state({.partition = 1, .leader_epoch = LeaderEpoch{5}}))) ==
         ErrorCode::unknown_topic_or_partition);
   // Also when the log is gone from under it.
@@ -114,7 +114,7 @@ TEST_CASE("acks=all wants as many in sync as min.insync.replicas, but never more
   CHECK(code_of(append(*one_of_two, {{"a"}})) == ErrorCode::not_enough_replicas);
   CHECK(one_of_two->latest({})->offset == Offset{0});
   CHECK(append(*one_of_two, {{"a"}}, Acks::leader).ok());
-  CHECK(one_of_two->replicated(Offset{1}) == ErrorCode::not_enough_replicas_after_append);
+  CHECK(one_of_two->acknowledged(Offset{1}, Acks::all) == ErrorCode::not_enough_replicas_after_append);
 }
 
 TEST_CASE("alone in sync a leader commits what it appends, else it waits for the others") {
@@ -125,11 +125,11 @@ TEST_CASE("alone in sync a leader commits what it appends, else it waits for the
   CHECK(appended->replicated);
   CHECK(appended->info.base_offset == Offset{0});
   CHECK(appended->info.next_offset() == Offset{2});
-  CHECK(alone->replicated(Offset{2}) == ErrorCode::none);
+  CHECK(alone->acknowledged(Offset{2}, Acks::all) == ErrorCode::none);
 
   auto shared = bench.lead({.partition = 1, .replicas = {kSelf, kOther}});
   CHECK_FALSE(append(*shared, {{"a"}})->replicated);
-  CHECK(shared->replicated(Offset{1}) == std::nullopt);
+  CHECK(shared->acknowledged(Offset{1}, Acks::all) == std::nullopt);
   CHECK(readable_bytes(*shared, Isolation::high_watermark) == 0);
   CHECK(readable_bytes(*shared, Isolation::log_end) > 0);
   // The other one leaves the in-sync replicas.
@@ -137,7 +137,7 @@ TEST_CASE("alone in sync a leader commits what it appends, else it waits for the
               ->lead_or_follow(ReplicaBench::state(
                   {.partition = 1, .leader_epoch = LeaderEpoch{1}, .replicas = {kSelf, kOther}, .isr = {kSelf}}))
               .ok());
-  CHECK(shared->replicated(Offset{1}) == ErrorCode::none);
+  CHECK(shared->acknowledged(Offset{1}, Acks::all) == ErrorCode::none);
   CHECK(readable_bytes(*shared, Isolation::high_watermark) > 0);
 }
 
