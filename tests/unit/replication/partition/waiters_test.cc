@@ -56,12 +56,13 @@ TEST_CASE("waiters are woken on their loops, by one post for all of a loop, and 
   struct OnLoop final : Waiter {
     OnLoop(base::Loop& home, std::vector<OnLoop*>& woken) : Waiter(&home), loop(home), order(woken) {}
     void wake() override {
-      CHECK(loop.in_loop());
+      at_home = loop.in_loop();
       order.push_back(this);
       if (order.size() == 1) loop.post([this] { between = order.size(); });
     }
     base::Loop& loop;
     std::vector<OnLoop*>& order;
+    bool at_home = false;
     std::size_t between = 0;  // how many were woken when the loop came to what was posted by the first of them
   };
   base::Loop loops[2] = {base::Loop{"one"}, base::Loop{"two"}};
@@ -74,10 +75,15 @@ TEST_CASE("waiters are woken on their loops, by one post for all of a loop, and 
   }
   const auto anywhere = std::make_shared<CountingWaiter>();
   all.push_back(anywhere);
+  absl::Notification both_called;  // until then neither loop gets to wake anybody
+  for (auto& loop : loops) {
+    loop.start();
+    loop.post([&] { both_called.WaitForNotification(); });
+  }
   wake_all(all);
   wake_all(all);
+  both_called.Notify();
   CHECK(anywhere->woken == 2);  // woken at once, so called again
-  for (auto& loop : loops) loop.start();
   const auto settle = [&] {
     for (auto& loop : loops) {
       absl::Notification done;
@@ -90,6 +96,7 @@ TEST_CASE("waiters are woken on their loops, by one post for all of a loop, and 
     REQUIRE(woken[i].size() == 5);
     CHECK(woken[i].front() == waiters[static_cast<std::size_t>(i)].get());  // in their order
     CHECK(woken[i].front()->between == 5);
+    for (const auto* one : woken[i]) CHECK(one->at_home);
   }
   wake_all({waiters[0]});
   settle();
