@@ -51,6 +51,7 @@ using std::chrono::milliseconds;
 
 // Answers still owed when we stop get this long; the rest of supervisor's customary five seconds is for the disk.
 constexpr milliseconds kDrain{1500};
+constexpr milliseconds kLookAtMoves{500};  // those that wait for followers
 // A controller that does not announce us within this is a slow one: clients are served what we know.
 constexpr milliseconds kFirstAnnouncement{10000};
 
@@ -128,6 +129,7 @@ struct Broker::Parts {
   absl::Notification announced;  // the metadata holds this broker, or nobody waits for that any more
   std::atomic<bool> was_announced{false};
   replication::PartitionTable partitions;
+  std::unique_ptr<replication::LogMoves> moves;
   std::unique_ptr<replication::Replicas> replicas;
   std::unique_ptr<replication::Controller> controller;
   std::unique_ptr<replication::Membership> membership;
@@ -283,6 +285,12 @@ Status Broker::Parts::open_logs() {
       id, *logs, partitions, settings, pool,
       [this](std::function<void()> work) { replica_thread.submit(std::move(work)); },
       [this](const std::vector<std::string>& topics) { return load_overrides(*blocking, "topics", topics); });
+  const auto movers = file().num_replica_alter_log_dirs_threads;
+  moves = std::make_unique<replication::LogMoves>(
+      *logs, movers ? static_cast<std::size_t>(std::max(*movers, 1)) : dirs->all().size());
+  moves->start();
+  replicas->use(*moves);
+  logs->run_every(kLookAtMoves, [this] { moves->look_again(); });
   settings.subscribe([this](const config::SettingsChange& change, const std::shared_ptr<const config::Snapshot>& now) {
     replicas->settings_changed(change, *now);
   });
@@ -398,7 +406,13 @@ void Broker::Parts::add_handlers() {
   serve_api(22, InitProducerIdHandler(*producer_ids));
   serve_api(23, OffsetForEpochHandler(metadata, partitions));
   serve_api(32, DescribeConfigsHandler(id, settings, metadata));
-  serve_api(35, DescribeLogDirsHandler(*dirs, partitions, pool));
+  serve_api(34, AlterReplicaLogDirsHandler({.metadata = metadata,
+                                            .dirs = *dirs,
+                                            .partitions = partitions,
+                                            .logs = *logs,
+                                            .moves = *moves,
+                                            .pool = pool}));
+  serve_api(35, DescribeLogDirsHandler(*dirs, partitions, *moves, pool));
   serve_api(37, CreatePartitionsHandler(*controller));
   serve_api(60, DescribeClusterHandler(cluster_id, metadata));
 }
@@ -435,6 +449,7 @@ void Broker::stop() {
   if (p.membership) p.membership->stop();
   if (p.blocking) p.blocking->stop();  // what is announced to us now may wait for a ZooKeeper that is away
   p.replica_thread.stop();
+  if (p.moves) p.moves->stop();
   if (p.logs_open) {
     p.logs->stop();
     if (auto closed = p.logs->close(p.replicas->release_all()); !closed)

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "broker/dispatch/reply.h"
+#include "protocol/messages/alter_replica_log_dirs.h"
 #include "protocol/messages/describe_log_dirs.h"
 
 namespace broker {
@@ -58,7 +59,7 @@ Directory describe(const storage::DirectoryHealth& directory, OfDirectory topics
 }
 
 DescribeLogDirsResponse describe_all(const storage::LogDirs& dirs, const replication::PartitionTable& partitions,
-                                     const Wanted& wanted) {
+                                     const replication::LogMoves& moves, const Wanted& wanted) {
   absl::btree_map<std::string, OfDirectory> by_path;
   for (const auto& partition : partitions.all()) {
     const auto& name = partition->name();
@@ -70,6 +71,13 @@ DescribeLogDirsResponse describe_all(const storage::LogDirs& dirs, const replica
                                                    .offset_lag = std::max<std::int64_t>(log->offset_lag, 0),
                                                    .is_future_key = false});
   }
+  for (const auto& copy : moves.copies())
+    if (wanted.holds(copy.partition))
+      by_path[copy.place.directory][copy.partition.topic].push_back(
+          {.partition_index = copy.partition.partition,
+           .partition_size = static_cast<std::int64_t>(copy.place.size_bytes),
+           .offset_lag = std::max<std::int64_t>(copy.place.offset_lag, 0),
+           .is_future_key = true});
   DescribeLogDirsResponse out;
   for (const auto& directory : dirs.all())
     out.results.push_back(describe(*directory, std::move(by_path[directory->path()])));
@@ -81,9 +89,67 @@ DescribeLogDirsResponse describe_all(const storage::LogDirs& dirs, const replica
 void DescribeLogDirsHandler::operator()(Request& request, AnswerSlot answer) const {
   DescribeLogDirsRequest in;
   if (!read_body(request, answer, in)) return;
-  pool_.submit([&dirs = dirs_, &partitions = partitions_, wanted = Wanted(in), version = request.version(),
-                correlation_id = request.correlation_id(), slot = std::make_shared<AnswerSlot>(std::move(answer))] {
-    slot->fill(protocol::encode_response(correlation_id, version, describe_all(dirs, partitions, wanted)));
+  pool_.submit([&dirs = dirs_, &partitions = partitions_, &moves = moves_, wanted = Wanted(in),
+                version = request.version(), correlation_id = request.correlation_id(),
+                slot = std::make_shared<AnswerSlot>(std::move(answer))] {
+    slot->fill(protocol::encode_response(correlation_id, version, describe_all(dirs, partitions, moves, wanted)));
+  });
+}
+
+namespace {
+
+using protocol::AlterReplicaLogDirsRequest;
+using protocol::AlterReplicaLogDirsResponse;
+
+// Null when this broker has no such directory.
+std::shared_ptr<storage::DirectoryHealth> find_directory(const storage::LogDirs& dirs, std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  for (const auto& directory : dirs.all())
+    if (shown_path(directory->path()) == path) return directory;
+  return nullptr;
+}
+
+ErrorCode move(const AlterReplicaLogDirsHandler::Parts& parts, const base::TopicPartition& name,
+               const std::shared_ptr<storage::DirectoryHealth>& to) {
+  if (!to) return ErrorCode::log_dir_not_found;
+  if (!to->online()) return ErrorCode::kafka_storage_error;
+  if (!parts.metadata.snapshot()->find_partition(name.topic, name.partition))
+    return ErrorCode::unknown_topic_or_partition;
+  const auto partition = parts.partitions.find(name.topic, name.partition);
+  if (!partition) {
+    // A reassignment says where, before there is a replica.
+    if (!parts.logs.directory_of(name)) parts.logs.prefer(name, to);
+    return parts.partitions.why_absent(name.topic, name.partition);
+  }
+  // What lies on a directory that is offline may be another copy of the same.
+  if (parts.logs.has_offline_directory()) return ErrorCode::kafka_storage_error;
+  const auto begun = parts.moves.move(partition, to);
+  return begun ? ErrorCode::none : begun.error().code;
+}
+
+AlterReplicaLogDirsResponse move_all(const AlterReplicaLogDirsHandler::Parts& parts,
+                                     const AlterReplicaLogDirsRequest& in) {
+  absl::btree_map<std::string, std::vector<AlterReplicaLogDirsResponse::Result::Partition>> by_topic;
+  for (const auto& directory : in.dirs) {
+    const auto to = find_directory(parts.dirs, directory.path);
+    for (const auto& topic : directory.topics)
+      for (const auto partition : topic.partitions)
+        by_topic[topic.name].push_back({partition, move(parts, {topic.name, partition}, to)});
+  }
+  AlterReplicaLogDirsResponse out;
+  for (auto& [topic, partitions] : by_topic) out.results.push_back({topic, std::move(partitions)});
+  return out;
+}
+
+}  // namespace
+
+void AlterReplicaLogDirsHandler::operator()(Request& request, AnswerSlot answer) const {
+  AlterReplicaLogDirsRequest in;
+  if (!read_body(request, answer, in)) return;
+  parts_.pool.submit([parts = parts_, in = std::move(in), version = request.version(),
+                      correlation_id = request.correlation_id(),
+                      slot = std::make_shared<AnswerSlot>(std::move(answer))] {
+    slot->fill(protocol::encode_response(correlation_id, version, move_all(parts, in)));
   });
 }
 

@@ -382,9 +382,28 @@ std::size_t Partition::waiting() const {
   return waiting_for_commit_.size() + waiting_for_records_.size() + waiting_for_flush_.size();
 }
 
+bool Partition::with_log(const std::function<void(storage::Log&)>& call) {
+  absl::MutexLock lock(&mutex_);
+  if (!log_) return false;
+  call(*log_);
+  return true;
+}
+
 std::size_t Partition::remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence) {
   absl::MutexLock lock(&mutex_);
   return log_ ? log_->remove_expired_producers(now, silence) : 0;
+}
+
+base::Result<bool> Partition::exchange_log(const MakeLog& make) {
+  std::unique_ptr<storage::Log> old;  // closes its files without the lock
+  absl::MutexLock lock(&mutex_);
+  if (!log_ || role_ == Role::stopped) return fail(ErrorCode::not_leader_or_follower, "{} is being removed", name_);
+  auto fresh = make(*log_);
+  if (!fresh) return fresh.error();
+  if (!*fresh) return false;
+  (*fresh)->set_settings(settings_->log);
+  old = std::exchange(log_, std::move(*fresh));
+  return true;
 }
 
 base::Result<Offset> Partition::delete_records(Offset to) {

@@ -137,12 +137,19 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // Flushes what has been unflushed for flush.ms, in the background.
   void flush_if_overdue() ABSL_LOCKS_EXCLUDED(mutex_);
+  // For work of storage/ that needs the log but not what this replica is: the call runs under the lock and must be
+  // short. False, and no call, once the log is released.
+  bool with_log(const std::function<void(storage::Log&)>& call) ABSL_LOCKS_EXCLUDED(mutex_);
   // Forgets producers that have said nothing for so long. How many; none once the log is released.
   std::size_t remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Deletes what retention has no room for, a few segments per call: call again until nothing comes back. Nothing once
   // the log is released.
   base::Result<std::optional<storage::Log::Deleted>> apply_retention(base::Timestamp now) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Another log in the place of this one, which holds the same: what `make` answers, called under the lock. False, and
+  // nothing has changed, when it answers null. An error too leaves the log that was there.
+  using MakeLog = std::function<base::Result<std::unique_ptr<storage::Log>>(storage::Log&)>;
+  base::Result<bool> exchange_log(const MakeLog& make) ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes the log out for closing or deletion; the partition must be stopped.
   std::unique_ptr<storage::Log> release_log() ABSL_LOCKS_EXCLUDED(mutex_);
 

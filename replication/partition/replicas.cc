@@ -144,6 +144,7 @@ base::Result<std::shared_ptr<Partition>> Replicas::find_or_make(const PartitionS
   table_.put(partition);
   // Once more: a change between the look above and the table went past it.
   partition->change_settings(PartitionSettings::of(*settings_.snapshot()->topic(state.topic)));
+  if (moves_) moves_->resume(partition);
   return partition;
 }
 
@@ -172,6 +173,7 @@ base::Result<bool> Replicas::remove_log(const base::TopicPartition& name) {
   std::unique_ptr<storage::Log> log;
   if (auto partition = table_.remove(name)) {
     partition->stop();
+    if (moves_) moves_->cancel(name);
     log = partition->release_log();
   } else {
     {

@@ -20,6 +20,7 @@
 #include "base/loop.h"
 #include "config/dynamic.h"
 #include "replication/cluster/announcements.h"
+#include "replication/partition/log_moves.h"
 #include "replication/partition/partition_table.h"
 #include "storage/dirs/log_set.h"
 
@@ -41,6 +42,9 @@ class Replicas {
         pool_(pool),
         run_in_turn_(std::move(run_in_turn)),
         load_overrides_(std::move(load_overrides)) {}
+
+  // Replicas may be moved between data directories. Before the first call; outlives this.
+  void use(LogMoves& moves) { moves_ = &moves; }
 
   AnnouncementReply lead_or_follow(const LeaderAndIsr& request);
   AnnouncementReply stop(const StopReplica& request);
@@ -85,6 +89,7 @@ class Replicas {
   base::BlockingPool& pool_;
   const RunInTurn run_in_turn_;
   const LoadOverrides load_overrides_;
+  LogMoves* moves_ = nullptr;
   const base::Logger log_{"weir.Replicas"};
   const base::Logger segment_log_{"kafka.log.Log"};  // Kafka's name for what happens to a partition's files
   std::int32_t controller_epoch_ = 0;                // the highest heard of

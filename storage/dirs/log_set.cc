@@ -87,7 +87,8 @@ std::unique_ptr<Log> LogSet::take(const TopicPartition& partition) {
   return nullptr;
 }
 
-std::shared_ptr<DirectoryHealth> LogSet::place_for_new() const {
+std::shared_ptr<DirectoryHealth> LogSet::place_for_new(const TopicPartition& partition) {
+  if (const auto wish = preferred_.extract(partition); wish && wish.mapped()->online()) return wish.mapped();
   absl::flat_hash_map<const DirectoryHealth*, std::size_t> counts;
   for (const auto& [name, entry] : entries_) ++counts[entry.directory.get()];
   std::shared_ptr<DirectoryHealth> best;
@@ -103,7 +104,7 @@ Result<std::unique_ptr<Log>> LogSet::create(const TopicPartition& partition, std
   {
     absl::MutexLock lock(&mutex_);
     if (entries_.contains(partition)) return fail(ErrorCode::invalid_request, "the log of {} exists", partition);
-    directory = place_for_new();
+    directory = place_for_new(partition);
     if (!directory) return fail(ErrorCode::kafka_storage_error, "none of the log.dirs can be used");
     entries_[partition] = {directory, nullptr, nullptr, nullptr};  // counts from now on
   }
@@ -166,18 +167,11 @@ Result<bool> LogSet::remove_unopened(const TopicPartition& partition) {
 
 Status LogSet::rename_away(const TopicPartition& partition, const std::shared_ptr<DirectoryHealth>& directory,
                            const std::string& from, std::chrono::milliseconds delay) {
-  const auto to = in(*directory, directory_name(partition, DirectoryKind::deleted, services_.random));
-  auto renamed = directory->check();
-  if (renamed) renamed = directory->watch(services_.files.rename(from, to));
-  if (renamed) renamed = directory->watch(services_.files.sync_directory(directory->path()));
-  {
-    absl::MutexLock lock(&mutex_);
-    entries_.erase(partition);
-    remembered_.insert(partition);
-  }
-  if (!renamed) return renamed;
-  schedule_removal({.paths = {to}, .directory = directory, .after = delay});
-  return {};
+  auto renamed = throw_away(from, directory, partition, delay);
+  absl::MutexLock lock(&mutex_);
+  entries_.erase(partition);
+  remembered_.insert(partition);
+  return renamed;
 }
 
 // Directories of removed logs, and files of segments that logs gave up.

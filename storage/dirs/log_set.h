@@ -86,6 +86,25 @@ class LogSet {
   // The same for one that is not open yet; what is at work on it is given up. False: no such log.
   Result<bool> remove_unopened(const TopicPartition& partition) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Moving a log to another directory; the steps on disk are in log_set_move.cc. An empty copy beside the log:
+  struct CopyOf {
+    TopicPartition partition;
+    std::optional<base::Uuid> topic_id = std::nullopt;
+    LogSettings settings = {};
+  };
+  Result<std::unique_ptr<Log>> create_copy(const CopyOf& what, const std::shared_ptr<DirectoryHealth>& to)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  Status remove_copy(std::unique_ptr<Log> copy) ABSL_LOCKS_EXCLUDED(mutex_);
+  // `copy` holds all that `old` does and takes its place on disk. The log to go on with; `old` is of no use any more.
+  // Under the lock of the partition that has `old`. An error leaves `old` in use, unless a disk failed.
+  Result<std::unique_ptr<Log>> exchange(Log& old, std::unique_ptr<Log> copy) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Where this log was on its way to when the last broker stopped; null: nowhere.
+  std::shared_ptr<DirectoryHealth> interrupted_move_of(const TopicPartition& partition) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void forget_interrupted_moves(const TopicPartition& partition) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Where create() puts a log that does not exist yet.
+  void prefer(const TopicPartition& partition, std::shared_ptr<DirectoryHealth> directory) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Writes one kind of checkpoint of every online directory now. After a log was cut its recovery point must be written
   // before anything else may rely on it.
   void checkpoint_recovery_points() ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
@@ -130,6 +149,15 @@ class LogSet {
     TopicPartition partition;
     std::string path;
   };
+  struct FoundCopy {  // ...-future at start
+    TopicPartition partition;
+    std::string path;
+    std::shared_ptr<DirectoryHealth> directory;
+  };
+  struct Survey {
+    std::vector<Found> logs;
+    std::vector<FoundCopy> copies;
+  };
   struct Removal {
     base::Instant due;
     PutOffRemoval what;
@@ -140,7 +168,15 @@ class LogSet {
     base::Instant due;
   };
 
-  Result<std::vector<Found>> survey(const std::shared_ptr<DirectoryHealth>& directory);
+  Result<Survey> survey(const std::shared_ptr<DirectoryHealth>& directory);
+  // What moves left that were stopped: copies that had to be put in their place, and are logs now.
+  std::vector<FoundCopy> settle_copies(std::vector<FoundCopy> copies,
+                                       const absl::flat_hash_map<TopicPartition, std::string>& live)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  Status put_in_place(const std::string& copy, const std::string& place, const std::string& directory);
+  // Renames to ...-delete and schedules the removal.
+  Status throw_away(const std::string& path, const std::shared_ptr<DirectoryHealth>& directory,
+                    const TopicPartition& partition, std::chrono::milliseconds delay) ABSL_LOCKS_EXCLUDED(mutex_);
   Status open_directory(const std::shared_ptr<DirectoryHealth>& directory, const std::vector<Found>& found)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void measure_and_load(Crew& crew) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -150,7 +186,7 @@ class LogSet {
   void report_loading() ABSL_LOCKS_EXCLUDED(mutex_);
   Status rename_away(const TopicPartition& partition, const std::shared_ptr<DirectoryHealth>& directory,
                      const std::string& from, std::chrono::milliseconds delay) ABSL_LOCKS_EXCLUDED(mutex_);
-  std::shared_ptr<DirectoryHealth> place_for_new() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::shared_ptr<DirectoryHealth> place_for_new(const TopicPartition& partition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void schedule_removal(PutOffRemoval what) ABSL_LOCKS_EXCLUDED(mutex_);
   void run_removals(base::Instant now) ABSL_LOCKS_EXCLUDED(mutex_);
   void forget_old_offsets_of(const TopicPartition& partition) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -174,6 +210,8 @@ class LogSet {
   absl::flat_hash_map<TopicPartition, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   // Partitions that are gone but may stand in a checkpoint file: a new one of that name must not inherit their offsets.
   absl::flat_hash_set<TopicPartition> remembered_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<TopicPartition, std::shared_ptr<DirectoryHealth>> preferred_ ABSL_GUARDED_BY(mutex_);
+  std::vector<FoundCopy> interrupted_moves_ ABSL_GUARDED_BY(mutex_);
   std::vector<Removal> removals_ ABSL_GUARDED_BY(mutex_);
   std::vector<Job> jobs_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -21,13 +21,13 @@ std::optional<Offset> find_in(const OffsetCheckpoint& offsets, const TopicPartit
 
 }  // namespace
 
-Result<std::vector<LogSet::Found>> LogSet::survey(const std::shared_ptr<DirectoryHealth>& directory) {
+Result<LogSet::Survey> LogSet::survey(const std::shared_ptr<DirectoryHealth>& directory) {
   auto entries = services_.files.list(directory->path());
   if (!entries) {
     directory->retire(entries.error());
-    return std::vector<Found>{};
+    return Survey{};
   }
-  std::vector<Found> found;
+  Survey found;
   for (const auto& entry : *entries) {
     if (!entry.is_directory) continue;
     const auto path = in(*directory, entry.name);
@@ -39,12 +39,14 @@ Result<std::vector<LogSet::Found>> LogSet::survey(const std::shared_ptr<Director
                   path, entry.name);
     switch (name->kind) {
       case DirectoryKind::live:
-        found.push_back({name->partition, path});
+        found.logs.push_back({name->partition, path});
         break;
       case DirectoryKind::deleted:
         schedule_removal({.paths = {path}, .directory = directory, .after = {}});
         break;
       case DirectoryKind::future:
+        found.copies.push_back({name->partition, path, directory});
+        break;
       case DirectoryKind::stray:
         log_.warn("Leaving {} alone", path);
         break;
@@ -56,14 +58,20 @@ Result<std::vector<LogSet::Found>> LogSet::survey(const std::shared_ptr<Director
 Status LogSet::open() {
   std::vector<std::pair<std::shared_ptr<DirectoryHealth>, std::vector<Found>>> all;
   absl::flat_hash_map<TopicPartition, std::string> paths;
+  std::vector<FoundCopy> copies;
   for (const auto& directory : dirs_.online()) {
     auto found = survey(directory);
     if (!found) return found.error();
-    for (const auto& one : *found)
+    for (const auto& one : found->logs)
       if (auto [other, is_new] = paths.emplace(one.partition, one.path); !is_new)
         return fail(ErrorCode::invalid_config, "Duplicate log directories found: {}, {}", other->second, one.path);
-    all.emplace_back(directory, std::move(found).value());
+    all.emplace_back(directory, std::move(found->logs));
+    copies.insert(copies.end(), std::make_move_iterator(found->copies.begin()),
+                  std::make_move_iterator(found->copies.end()));
   }
+  for (auto& moved : settle_copies(std::move(copies), paths))
+    for (auto& [directory, found] : all)
+      if (directory == moved.directory) found.push_back({moved.partition, moved.path});
   for (const auto& [directory, found] : all)
     if (auto s = directory->watch(open_directory(directory, found)); !s)
       log_.error("Cannot load the logs in {}: {}", directory->path(), s.error().text());

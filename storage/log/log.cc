@@ -235,6 +235,15 @@ Status Log::roll() {
   return roll_at(log_end_offset());
 }
 
+Status Log::skip_to(Offset to) {
+  invariant(to > log_end_offset(), "a log end does not go back");
+  if (auto s = check_usable(); !s) return s;
+  if (size_bytes() == 0) return truncate_fully_and_start_at(to);
+  if (auto s = roll_at(to); !s) return s;
+  set_log_end(to);
+  return {};
+}
+
 // Commit point: the new data file's name. Stopping before it leaves the old segment active, with indexes that have no
 // spare room: the next start recovers it anyway, for it lies above the recovery point.
 Status Log::roll_at(Offset new_base) {

@@ -166,6 +166,8 @@ class Log {
   Status truncate_fully_and_start_at(Offset to);
   // Records below `to` are gone for readers. Not below what it is, at most the high watermark.
   Status advance_log_start(Offset to);
+  // The next record is `to`, above the log end: where this log is copied from, compaction left nothing in between.
+  Status skip_to(Offset to);
   // A new active segment at the log end, unless the active one is empty.
   Status roll();
 
