@@ -40,6 +40,7 @@
 #include "replication/coordination/producer_ids.h"
 #include "replication/coordination/zookeeper_store.h"
 #include "replication/partition/replicas.h"
+#include "storage/clean/service.h"
 #include "storage/dirs/log_dirs.h"
 #include "storage/dirs/log_set.h"
 
@@ -90,6 +91,7 @@ struct Broker::Parts {
   Status open_store();
   Status learn_identity();
   Status open_logs();
+  void start_cleaner();
   Status bind_sockets();
   Status join_cluster();
   void serve();
@@ -131,6 +133,7 @@ struct Broker::Parts {
   replication::PartitionTable partitions;
   std::unique_ptr<replication::LogMoves> moves;
   std::unique_ptr<replication::Replicas> replicas;
+  std::unique_ptr<storage::CleanService> cleaner;  // null when log.cleaner.enable says no
   std::unique_ptr<replication::Controller> controller;
   std::unique_ptr<replication::Membership> membership;
   std::unique_ptr<replication::ProducerIds> producer_ids;
@@ -307,7 +310,38 @@ Status Broker::Parts::open_logs() {
   // From here on everything goes on beside it: this broker is registered, told what it leads, and leads each partition
   // as soon as its log is open.
   logs->start_loading();
+  start_cleaner();
   return {};
+}
+
+void Broker::Parts::start_cleaner() {
+  if (!file().log_cleaner_enable) return;
+  using storage::CleanServiceSettings;
+  cleaner = std::make_unique<storage::CleanService>(
+      storage::CleanServiceParts{
+          .files = files,
+          .clock = clock,
+          .random = random,
+          .partitions = [this] { return logs->partitions(); },
+          .settings_of = [this](const std::string& topic) -> std::optional<storage::CleanSettings> {
+            const auto topic_settings = settings.snapshot()->topic(topic);
+            if (!topic_settings->compacts()) return std::nullopt;
+            return storage::CleanSettings::from(*topic_settings);
+          },
+          .with_log =
+              [this](const base::TopicPartition& name, const std::function<void(storage::Log&)>& call) {
+                const auto partition = partitions.find(name.topic, name.partition);
+                return partition && partition->with_log(call);
+              },
+          .cleaned =
+              [this](const std::shared_ptr<storage::DirectoryHealth>& directory) {
+                logs->checkpoint_cleaned(directory);
+              }},
+      CleanServiceSettings::from(*settings.snapshot()->broker));
+  settings.subscribe([this](const config::SettingsChange&, const std::shared_ptr<const config::Snapshot>& now) {
+    cleaner->change_settings(CleanServiceSettings::from(*now->broker));
+  });
+  cleaner->start();
 }
 
 Status Broker::Parts::bind_sockets() {
@@ -450,6 +484,7 @@ void Broker::stop() {
   if (p.blocking) p.blocking->stop();  // what is announced to us now may wait for a ZooKeeper that is away
   p.replica_thread.stop();
   if (p.moves) p.moves->stop();
+  if (p.cleaner) p.cleaner->stop();
   if (p.logs_open) {
     p.logs->stop();
     if (auto closed = p.logs->close(p.replicas->release_all()); !closed)

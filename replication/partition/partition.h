@@ -9,6 +9,7 @@
 
 #include <absl/synchronization/mutex.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>

@@ -22,6 +22,11 @@ std::string in(const DirectoryHealth& directory, std::string_view name) {
 
 std::optional<Offset> recovery_point_of(const LogMarks& marks) { return marks.recovery_point.whole(); }
 std::optional<Offset> high_watermark_of(const LogMarks& marks) { return marks.high_watermark.load(); }
+// Only logs that were ever cleaned.
+std::optional<Offset> cleaned_to_of(const LogMarks& marks) {
+  const auto to = marks.cleaned_to.load();
+  return to == base::kNoOffset ? std::nullopt : std::optional(to);
+}
 // Only where the name of the first segment does not say it already.
 std::optional<Offset> log_start_of(const LogMarks& marks) {
   const auto start = marks.log_start.load();
@@ -37,7 +42,7 @@ struct LogSet::CheckpointKind {
   std::optional<Offset> (*of)(const LogMarks&);
   std::optional<Offset> StoredOffsets::*stored;
 
-  static const CheckpointKind recovery_points, log_starts, high_watermarks;
+  static const CheckpointKind recovery_points, log_starts, high_watermarks, cleaned;
 };
 constexpr LogSet::CheckpointKind LogSet::CheckpointKind::recovery_points{kRecoveryPointCheckpoint, recovery_point_of,
                                                                          &StoredOffsets::recovery_point};
@@ -45,6 +50,8 @@ constexpr LogSet::CheckpointKind LogSet::CheckpointKind::log_starts{kLogStartChe
                                                                     &StoredOffsets::log_start};
 constexpr LogSet::CheckpointKind LogSet::CheckpointKind::high_watermarks{kHighWatermarkCheckpoint, high_watermark_of,
                                                                          &StoredOffsets::high_watermark};
+constexpr LogSet::CheckpointKind LogSet::CheckpointKind::cleaned{kCleanerCheckpoint, cleaned_to_of,
+                                                                 &StoredOffsets::cleaned_to};
 
 LogSet::LogSet(LogServices services, LogDirs& dirs, LogSetOptions options,
                std::function<LogSettings(const std::string& topic)> settings_of)
@@ -130,6 +137,7 @@ void LogSet::forget_old_offsets_of(const TopicPartition& partition) {
   checkpoint_recovery_points();
   checkpoint_log_starts();
   checkpoint_high_watermarks();
+  write_checkpoint(CheckpointKind::cleaned);
 }
 
 // Commit point: the rename. Before it the log is there, after it only its files are.
@@ -224,6 +232,9 @@ void LogSet::write_checkpoint_in(const std::shared_ptr<DirectoryHealth>& directo
 void LogSet::checkpoint_recovery_points() { write_checkpoint(CheckpointKind::recovery_points); }
 void LogSet::checkpoint_log_starts() { write_checkpoint(CheckpointKind::log_starts); }
 void LogSet::checkpoint_high_watermarks() { write_checkpoint(CheckpointKind::high_watermarks); }
+void LogSet::checkpoint_cleaned(const std::shared_ptr<DirectoryHealth>& directory) {
+  write_checkpoint_in(directory, CheckpointKind::cleaned);
+}
 
 void LogSet::run_every(std::chrono::milliseconds every, std::function<void()> work) {
   absl::MutexLock lock(&mutex_);

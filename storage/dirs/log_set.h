@@ -110,6 +110,9 @@ class LogSet {
   void checkpoint_recovery_points() ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
   void checkpoint_log_starts() ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
   void checkpoint_high_watermarks() ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
+  // How far logs were compacted: after each cleaning, of the directory where it was.
+  void checkpoint_cleaned(const std::shared_ptr<DirectoryHealth>& directory)
+      ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
 
   // Does what has come due and tells when to ask again. What start() runs; tests and the simulator call it themselves.
   base::Instant run_due_jobs() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -120,6 +123,7 @@ class LogSet {
     std::optional<Offset> recovery_point;
     std::optional<Offset> log_start;
     std::optional<Offset> high_watermark;
+    std::optional<Offset> cleaned_to;
   };
   struct CheckpointKind;
   // A log that is not open yet. What is not const is guarded by mutex_, but for `give_up`.

@@ -80,10 +80,10 @@ Status LogSet::open() {
 }
 
 Status LogSet::open_directory(const std::shared_ptr<DirectoryHealth>& directory, const std::vector<Found>& found) {
-  OffsetCheckpoint recovery_points, log_starts, high_watermarks;
+  OffsetCheckpoint recovery_points, log_starts, high_watermarks, cleaned;
   for (auto [name, into] :
        {std::pair{kRecoveryPointCheckpoint, &recovery_points}, std::pair{kLogStartCheckpoint, &log_starts},
-        std::pair{kHighWatermarkCheckpoint, &high_watermarks}}) {
+        std::pair{kHighWatermarkCheckpoint, &high_watermarks}, std::pair{kCleanerCheckpoint, &cleaned}}) {
     auto offsets = load_offset_checkpoint(services_.files, in(*directory, name));
     if (!offsets) return fail(ErrorCode::kafka_storage_error, "{}", offsets.error().detail);
     *into = std::move(offsets).value();
@@ -93,13 +93,14 @@ Status LogSet::open_directory(const std::shared_ptr<DirectoryHealth>& directory,
   std::unique_ptr<Crew> crew(
       new Crew{directory, *clean, base::BlockingPool(options_.recovery_threads_per_dir, "log-recovery"), {}});
   absl::MutexLock lock(&mutex_);
-  for (const auto* offsets : {&recovery_points, &log_starts, &high_watermarks})
+  for (const auto* offsets : {&recovery_points, &log_starts, &high_watermarks, &cleaned})
     for (const auto& [partition, offset] : *offsets) remembered_.insert(partition);
   for (const auto& one : found) {
     remembered_.erase(one.partition);
     const StoredOffsets stored{.recovery_point = find_in(recovery_points, one.partition),
                                .log_start = find_in(log_starts, one.partition),
-                               .high_watermark = find_in(high_watermarks, one.partition)};
+                               .high_watermark = find_in(high_watermarks, one.partition),
+                               .cleaned_to = find_in(cleaned, one.partition)};
     auto loading = std::make_shared<Loading>(one.partition, one.path, stored);
     crew->work.push_back(loading);
     entries_[one.partition] = {directory, nullptr, nullptr, std::move(loading)};
@@ -160,6 +161,7 @@ std::unique_ptr<Log> LogSet::open_log(Crew& crew, Loading& loading) {
                   .recovery_point = loading.stored.recovery_point,
                   .log_start = loading.stored.log_start,
                   .high_watermark = loading.stored.high_watermark,
+                  .cleaned_to = loading.stored.cleaned_to,
                   .crew = {.give_up = &loading.give_up,
                            .bytes_read = &progress_.bytes_done,
                            .helpers = options_.recovery_threads_per_dir - 1,

@@ -94,18 +94,25 @@ Result<PartitionFiles> clear_leftovers(base::FileSystem& files, const std::strin
     from = std::min(from.value_or(file.base), file.base);
     to = std::max(to.value_or(*next), *next);
   }
+  const auto is_swapped = [&](Offset base) {
+    return std::ranges::any_of(found.swaps,
+                               [&](const auto& file) { return file.base == base && file.kind == FileKind::data; });
+  };
   if (from) {
+    // A swap without entries replaces at least the segment whose name it bears.
     const auto replaced = [&](const PartitionFile& file) {
-      return file.kind != FileKind::snapshot && file.base >= *from && file.base < *to;
+      return file.kind != FileKind::snapshot && file.base >= *from && (file.base < *to || is_swapped(file.base));
     };
     for (const auto& file : found.live)
       if (replaced(file))
         if (auto s = remove(file); !s) return s.error();
     std::erase_if(found.live, replaced);
   }
-  // Data last: while a *.log.swap is there, this can be done again from the beginning.
+  // Data first. Up to then this can be done again from the beginning; after it the old indexes are gone, and a
+  // *.index.swap beside live data is the new one. The other way round the next start would take a new index that is in
+  // place already for one of the old.
   std::stable_sort(found.swaps.begin(), found.swaps.end(),
-                   [](const auto& a, const auto& b) { return a.kind != FileKind::data && b.kind == FileKind::data; });
+                   [](const auto& a, const auto& b) { return a.kind == FileKind::data && b.kind != FileKind::data; });
   for (const auto& file : found.swaps) {
     if (auto s = files.rename(path(file_name(file.base, file.kind, FileSuffix::swap)),
                               path(file_name(file.base, file.kind)));

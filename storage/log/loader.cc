@@ -90,7 +90,8 @@ Result<LoadedLog> Loader::run() {
                  .high_watermark = std::clamp(request_.high_watermark.value_or(log_start_), log_start_, log_end_),
                  .recovery_point = recovery_point,
                  .log_end = log_end_,
-                 .snapshot_at_end = snapshot_at_end_});
+                 .snapshot_at_end = snapshot_at_end_,
+                 .cleaned_to = request_.cleaned_to.value_or(base::kNoOffset)});
   return std::move(result_);
 }
 

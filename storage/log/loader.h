@@ -26,6 +26,7 @@ struct LoadRequest {
   std::optional<Offset> recovery_point;
   std::optional<Offset> log_start;
   std::optional<Offset> high_watermark;
+  std::optional<Offset> cleaned_to = std::nullopt;
   LoadCrew crew{};
 };
 

@@ -32,6 +32,7 @@ Log::Log(LogServices services, Parts parts)
       last_flush_(services_.clock.now()) {
   invariant(!parts_.segments.empty(), "a log has an active segment");
   segments_changed();
+  marks_->cleaned_to = parts_.cleaned_to;
   parts_.producers.high_watermark_moved(parts_.high_watermark);
 }
 
@@ -335,6 +336,7 @@ Status Log::truncate_to(Offset to) {
   auto& segments = parts_.segments;
   if (to < segments.first().base_offset()) return truncate_fully_and_start_at(to);
   marks_->recovery_point.lower(to);
+  lower_cleaned_to(to);
   parts_.snapshot_at_end = false;
   while (segments.active().base_offset() > to) {
     if (auto s = watch(segments.active().remove_files()); !s) return s;
@@ -360,6 +362,7 @@ Status Log::truncate_to(Offset to) {
 Status Log::truncate_fully_and_start_at(Offset to) {
   if (auto s = check_usable(); !s) return s;
   marks_->recovery_point.lower(std::min(to, log_start_offset()));
+  marks_->cleaned_to = kNoOffset;
   parts_.snapshot_at_end = false;
   auto& segments = parts_.segments;
   while (!segments.empty()) {

@@ -62,7 +62,8 @@ struct LogMarks {
   std::atomic<Offset> log_start;
   std::atomic<Offset> high_watermark;
   std::atomic<Offset> log_end;
-  std::atomic<Offset> first_base;  // of the oldest segment
+  std::atomic<Offset> first_base;                   // of the oldest segment
+  std::atomic<Offset> cleaned_to{base::kNoOffset};  // below it every key was made unique; -1: never cleaned
   RecoveryPoint recovery_point;
 };
 
@@ -99,6 +100,7 @@ class Log {
     Offset recovery_point;
     Offset log_end;
     bool snapshot_at_end = false;  // a snapshot of the producers at log_end is on disk
+    Offset cleaned_to = base::kNoOffset;
   };
   Log(LogServices services, Parts parts);
   Log(const Log&) = delete;
@@ -173,15 +175,31 @@ class Log {
 
   // Segments the log no longer needs, never the active one: out of the list, their files renamed to *.deleted at once
   // and removed after file.delete.delay.ms. Slices already handed out stay good. Log start, epochs and snapshots stay
-  // as they are, so this serves compaction as well as deletion:
-  //   deletion     delete_leading_segments() below
-  //   compaction   under one hold of the partition's lock: the new files are complete and named *.swap; look again
-  //                whether the old segments are still there (by base offset: retention may have taken the first ones
-  //                meanwhile); give them up; rename *.swap into place; put the new segments into the list. Whatever
-  //                happens in between, the next start completes the swap because the *.swap files are there.
+  // as they are.
+  //
   // Commit point of each segment: the rename of its data file. Oldest first: whatever instant we stop at, what was to
   // be deleted from the front leaves no hole.
   Status give_up_segments(SegmentRange range);
+
+  // Good until something is cut off the log, or the log is given up: marks()->recovery_point.current(ticket). Any
+  // thread.
+  RecoveryPoint::Ticket ticket() const { return marks_->recovery_point.ticket(); }
+
+  // A cleaned segment takes the place of those it was made from. Its files are complete, synced, and named
+  // <base>.*.cleaned with the base of the first of `replaced`, which are neighbours; the active one is not among them.
+  struct CleanedSegment {
+    std::vector<Offset> replaced;
+    RecoveryPoint::Ticket seen;  // taken before the first of them was read
+  };
+  // Nothing, and nothing has happened, when the log was cut or lost one of them meanwhile. Otherwise the files that are
+  // to be removed, but not before the directory was synced: until then a machine that stops may need them.
+  Result<std::optional<PutOffRemoval>> swap_in(const CleanedSegment& cleaned);
+  void remove_later(PutOffRemoval removal) const {
+    if (services_.remove_later && !removal.paths.empty()) services_.remove_later(std::move(removal));
+  }
+  // Not when the log was cut since.
+  void set_cleaned_to(Offset to, RecoveryPoint::Ticket seen);
+
   // The first `count` segments go, the log start moves up to where the next one begins, and what epochs and snapshots
   // say of the past is forgotten. All of it must lie below the high watermark.
   Status delete_leading_segments(std::size_t count);
@@ -241,6 +259,10 @@ class Log {
   void set_log_start(Offset to) { marks_->log_start.store(to, std::memory_order_release); }
   void forget_snapshots_below(Offset offset);
   Result<Deletable> find_deletable_segments(Timestamp now);
+  Result<PutOffRemoval> mark_deleted(SegmentRange range);
+  void lower_cleaned_to(Offset to) {
+    if (marks_->cleaned_to > to) marks_->cleaned_to = to;
+  }
   void segments_changed() {
     marks_->first_base.store(parts_.segments.first().base_offset(), std::memory_order_release);
   }

@@ -24,20 +24,25 @@ Status Log::advance_log_start(Offset to) {
   return {};
 }
 
-Status Log::give_up_segments(SegmentRange range) {
-  if (auto s = check_usable(); !s) return s;
-  auto& segments = parts_.segments;
-  invariant(range.first + range.count < segments.size(), "the active segment stays");
+Result<PutOffRemoval> Log::mark_deleted(SegmentRange range) {
+  invariant(range.first + range.count < parts_.segments.size(), "the active segment stays");
   PutOffRemoval removal{.paths = {}, .directory = parts_.health, .after = parts_.settings.file_delete_delay};
   for (std::size_t i = 0; i < range.count; ++i) {
-    auto renamed = watch(segments.at(range.first + i).mark_deleted());
+    auto renamed = watch(parts_.segments.at(range.first + i).mark_deleted());
     if (!renamed) return renamed.error();
     removal.paths.insert(removal.paths.end(), std::make_move_iterator(renamed->begin()),
                          std::make_move_iterator(renamed->end()));
   }
-  segments.remove(range);
+  return removal;
+}
+
+Status Log::give_up_segments(SegmentRange range) {
+  if (auto s = check_usable(); !s) return s;
+  auto removal = mark_deleted(range);
+  if (!removal) return removal.error();
+  parts_.segments.remove(range);
   segments_changed();
-  if (services_.remove_later && !removal.paths.empty()) services_.remove_later(std::move(removal));
+  remove_later(std::move(*removal));
   return {};
 }
 

@@ -23,10 +23,12 @@ constexpr std::size_t kRecentPlaces = 8;
 
 }  // namespace
 
-Segment::Segment(FileSystem& files, std::string directory, Offset base, IndexSettings index, Timestamp now)
+Segment::Segment(FileSystem& files, std::string directory, Offset base, IndexSettings index, Timestamp now,
+                 FileSuffix suffix)
     : files_(files),
       directory_(std::move(directory)),
       base_(base),
+      suffix_(suffix),
       index_settings_(index),
       created_(now),
       offset_index_(files, path(FileKind::offset_index), base, index.max_bytes),
@@ -34,8 +36,9 @@ Segment::Segment(FileSystem& files, std::string directory, Offset base, IndexSet
       txn_index_(files, path(FileKind::txn_index)) {}
 
 Result<std::unique_ptr<Segment>> Segment::create(FileSystem& files, std::string directory, Offset base,
-                                                 IndexSettings index, Timestamp now, std::uint64_t preallocated_bytes) {
-  std::unique_ptr<Segment> segment(new Segment(files, std::move(directory), base, index, now));
+                                                 IndexSettings index, Timestamp now, std::uint64_t preallocated_bytes,
+                                                 FileSuffix suffix) {
+  std::unique_ptr<Segment> segment(new Segment(files, std::move(directory), base, index, now, suffix));
   // Indexes first: if we stop here, an empty segment with stale indexes must not be what the next start finds.
   if (auto s = segment->offset_index_.reset(); !s) return s.error();
   if (auto s = segment->time_index_.reset(); !s) return s.error();

@@ -58,12 +58,13 @@ struct TimestampedOffset {
 
 class Segment {
  public:
-  // A new, empty segment. A data file of that name may exist only if it is empty.
+  // A new, empty segment. A data file of that name may exist only if it is empty. With a suffix, its files bear it.
   // With a size to preallocate the data file has that length from the start, until seal() or truncate_to() cuts it;
   // what lies behind the last entry is zeros, and recovery drops it.
   static Result<std::unique_ptr<Segment>> create(FileSystem& files, std::string directory, Offset base,
                                                  IndexSettings index, Timestamp now,
-                                                 std::uint64_t preallocated_bytes = 0);
+                                                 std::uint64_t preallocated_bytes = 0,
+                                                 FileSuffix suffix = FileSuffix::none);
   // One that exists. What lies in its files is looked at when it is needed.
   static Result<std::unique_ptr<Segment>> open(FileSystem& files, std::string directory, Offset base,
                                                IndexSettings index, Timestamp now);
@@ -146,8 +147,9 @@ class Segment {
     Offset offset;
   };
 
-  Segment(FileSystem& files, std::string directory, Offset base, IndexSettings index, Timestamp now);
-  std::string path(FileKind kind) const { return directory_ + "/" + file_name(base_, kind); }
+  Segment(FileSystem& files, std::string directory, Offset base, IndexSettings index, Timestamp now,
+          FileSuffix suffix = FileSuffix::none);
+  std::string path(FileKind kind) const { return directory_ + "/" + file_name(base_, kind, suffix_); }
   Status open_data();
   Status load_indexes();
   Result<Largest> load_largest();
@@ -162,6 +164,7 @@ class Segment {
   FileSystem& files_;
   std::string directory_;
   Offset base_;
+  FileSuffix suffix_;
   IndexSettings index_settings_;
   Timestamp created_;
   std::shared_ptr<base::File> data_;

@@ -25,6 +25,14 @@ void SegmentList::add(std::unique_ptr<Segment> segment) {
   segments_.push_back(std::move(segment));
 }
 
+void SegmentList::insert(std::size_t i, std::unique_ptr<Segment> segment) {
+  const auto base = segment->base_offset();
+  base::invariant((i == 0 || segments_[i - 1]->base_offset() < base) &&
+                      (i == segments_.size() || base < segments_[i]->base_offset()),
+                  "a segment is put between its neighbours");
+  segments_.insert(segments_.begin() + static_cast<std::ptrdiff_t>(i), std::move(segment));
+}
+
 std::unique_ptr<Segment> SegmentList::remove(std::size_t i) {
   auto segment = std::move(segments_[i]);
   segments_.erase(segments_.begin() + static_cast<std::ptrdiff_t>(i));

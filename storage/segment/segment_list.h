@@ -29,7 +29,8 @@ class SegmentList {
   // Where the segment at `i` ends at the latest; `log_end` for the active one.
   Offset upper_bound(std::size_t i, Offset log_end) const;
 
-  void add(std::unique_ptr<Segment> segment);  // above all others
+  void add(std::unique_ptr<Segment> segment);                    // above all others
+  void insert(std::size_t i, std::unique_ptr<Segment> segment);  // between its neighbours
   std::unique_ptr<Segment> remove(std::size_t i);
   std::vector<std::unique_ptr<Segment>> remove(SegmentRange range);
   // Out of the list, in order, the segments from place `i` on.

@@ -81,7 +81,8 @@ base::Result<LoadedLog> LogBench::load(const Checkpoints& checkpoints) {
                                       .clean_stop = checkpoints.clean_stop,
                                       .recovery_point = checkpoints.recovery_point,
                                       .log_start = checkpoints.log_start,
-                                      .high_watermark = checkpoints.high_watermark});
+                                      .high_watermark = checkpoints.high_watermark,
+                                      .cleaned_to = checkpoints.cleaned_to});
   if (loaded) log = std::move(loaded->log);
   return loaded;
 }

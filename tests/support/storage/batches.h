@@ -52,6 +52,7 @@ struct LogBench {
     std::optional<base::Offset> recovery_point = std::nullopt;
     std::optional<base::Offset> log_start = std::nullopt;
     std::optional<base::Offset> high_watermark = std::nullopt;
+    std::optional<base::Offset> cleaned_to = std::nullopt;
   };
   base::Result<LoadedLog> load(const Checkpoints& checkpoints);
   base::Result<AppendInfo> append(const BatchOf& what, base::LeaderEpoch epoch = base::LeaderEpoch{0});
