@@ -1,8 +1,18 @@
 #include "base/file_system.h"
 
+#include <cerrno>
+#include <system_error>
+
 #include "base/bytes.h"
 
 namespace base {
+
+bool is_out_of_space(const Error& error) {
+  if (error.code != ErrorCode::kafka_storage_error || error.detail.starts_with("sync")) return false;
+  for (const int number : {ENOSPC, EDQUOT})
+    if (error.detail.ends_with(std::generic_category().message(number))) return true;
+  return false;
+}
 
 Result<std::string> read_file(FileSystem& files, const std::string& path) {
   auto file = files.open(path, OpenMode::read_only);

@@ -2,7 +2,8 @@
 // tears the last write, or fails the n-th call.
 //
 // Errors are `kafka_storage_error` with the path, the call and the system's words in the detail. A failed write or sync
-// is never tried again on the same file: the caller takes the log directory out of service.
+// is never tried again on the same file: the caller takes the log directory out of service, unless the disk was only
+// full (is_out_of_space), which leaves everything written before as it was.
 #pragma once
 
 #include <cstddef>
@@ -83,6 +84,9 @@ class FileSystem {
   // `kafka_storage_error` when another process holds it.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 };
+
+// A call that found no room, and is not a sync: what a sync could not write may be lost for ever.
+bool is_out_of_space(const Error& error);
 
 // Whole small files. write_file_atomically: <path>.tmp, sync, rename over, sync the directory; a crash leaves the
 // old or the new contents, never a mixture.

@@ -38,11 +38,13 @@
 #include "replication/coordination/finalized_features.h"
 #include "replication/coordination/membership.h"
 #include "replication/coordination/producer_ids.h"
+#include "replication/coordination/znodes.h"
 #include "replication/coordination/zookeeper_store.h"
 #include "replication/partition/replicas.h"
 #include "storage/clean/service.h"
 #include "storage/dirs/log_dirs.h"
 #include "storage/dirs/log_set.h"
+#include "storage/dirs/space_watch.h"
 
 namespace broker {
 namespace {
@@ -53,6 +55,7 @@ using std::chrono::milliseconds;
 // Answers still owed when we stop get this long; the rest of supervisor's customary five seconds is for the disk.
 constexpr milliseconds kDrain{1500};
 constexpr milliseconds kLookAtMoves{500};  // those that wait for followers
+constexpr milliseconds kLookAtSpaceEvery{1000};
 // A controller that does not announce us within this is a slow one: clients are served what we know.
 constexpr milliseconds kFirstAnnouncement{10000};
 
@@ -103,6 +106,7 @@ struct Broker::Parts {
   }
   void config_changed(const std::string& type, const std::string& name, const replication::ConfigEntries& entries);
   void directory_failed(const std::string& path, const base::Error& why);
+  void tell_of_failed_directory();
   void say_welcome() const;
 
   const base::Logger log{"kafka.server.KafkaServer"};
@@ -126,6 +130,7 @@ struct Broker::Parts {
   std::unique_ptr<replication::ConfigChanges> config_changes;
   std::unique_ptr<replication::FinalizedFeatures> features;
   std::unique_ptr<storage::LogSet> logs;
+  std::unique_ptr<storage::SpaceWatch> space;
 
   replication::MetadataCache metadata;
   absl::Notification announced;  // the metadata holds this broker, or nobody waits for that any more
@@ -146,9 +151,11 @@ struct Broker::Parts {
   std::atomic<bool> starting{false};
   std::atomic<bool> interrupted{false};
   std::atomic<replication::MetadataStore*> store_at_start{nullptr};  // what start() waits for, once there is one
+  std::atomic<bool> joined{false};                                   // the cluster knows us
+  std::atomic<bool> lost_while_joining{false};  // a log directory whose logs the controller believes to be loading
   bool store_started = false;
   bool stopped = false;
-  bool logs_open = false;
+  std::atomic<bool> logs_open{false};
 };
 
 Broker::Broker(config::BrokerSettings settings, std::function<std::string()> host_name,
@@ -203,9 +210,30 @@ void Broker::Parts::directory_failed(const std::string& path, const base::Error&
       "Stopping serving logs in dir {}: {}. Its partitions are offline until the disk is mended and the broker "
       "restarted.",
       path, why.text());
+  if (joined) {
+    replica_thread.submit([this] { replicas->directory_failed(); });
+    tell_of_failed_directory();
+  } else if (logs_open) {
+    lost_while_joining = true;
+  }
   if (!dirs || !dirs->online().empty()) return;
   log.error("Shutdown broker because all log dirs have failed");
   cannot_go_on();
+}
+
+// The controller then asks which partitions this broker can still lead. Of a directory dead from the start it learns by
+// our answer to its first announcement. Alone, there is nobody to tell.
+void Broker::Parts::tell_of_failed_directory() {
+  if (file().embedded_metadata()) return;
+  std::vector<replication::Operation> event;
+  event.push_back(replication::Create{.path = replication::paths::log_dir_event_prefix(),
+                                      .data = encode(replication::LogDirEventNode{.broker = id}),
+                                      .mode = replication::CreateMode::persistent_sequential});
+  store->commit(std::move(event), [this](const replication::CommitReply& reply) {
+    if (reply.code == replication::StoreCode::session_expired) return tell_of_failed_directory();
+    if (!reply.ok() && reply.code != replication::StoreCode::closed)
+      log.error("The controller could not be told of a failed log directory: {}", store_code_name(reply.code));
+  });
 }
 
 Status Broker::Parts::open_store() {
@@ -306,6 +334,11 @@ Status Broker::Parts::open_logs() {
   });
   logs->run_every(milliseconds(file().log_retention_check_interval_ms),
                   [this] { replicas->apply_retention(clock.wall()); });
+  space = std::make_unique<storage::SpaceWatch>(files, clock, dirs->all(), [this] {
+    return static_cast<std::uint64_t>(settings.snapshot()->broker->log_dir_min_free_bytes);
+  });
+  space->check();
+  logs->run_every(kLookAtSpaceEvery, [this] { space->check(); });
   logs->start();
   // From here on everything goes on beside it: this broker is registered, told what it leads, and leads each partition
   // as soon as its log is open.
@@ -402,6 +435,8 @@ Status Broker::Parts::join_cluster() {
   membership->on_registered([this](std::int64_t) { controller->broker_registered(); });
   controller->start();
   if (auto s = membership->start(); !s) return s;
+  joined = true;
+  if (lost_while_joining) tell_of_failed_directory();
 
   // Clients that come before the controller has announced us would be told that there are no brokers.
   if (!announced.WaitForNotificationWithTimeout(absl::Milliseconds(kFirstAnnouncement.count())))

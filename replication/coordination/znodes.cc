@@ -24,6 +24,7 @@ std::string partition_state(std::string_view topic, base::PartitionIndex partiti
 std::string delete_topic(std::string_view topic) { return fmt::format("{}/{}", kDeleteTopics, topic); }
 std::string config(std::string_view type, std::string_view name) { return fmt::format("/config/{}/{}", type, name); }
 std::string config_change_prefix() { return fmt::format("{}/config_change_", kConfigChanges); }
+std::string log_dir_event_prefix() { return fmt::format("{}/log_dir_event_", kLogDirEvents); }
 
 const std::vector<std::string>& top_level() {
   static const std::vector<std::string> all = {"/consumers",
@@ -326,6 +327,11 @@ base::Result<ConfigChangeNode> decode_config_change(std::string_view path, std::
     node.entity_path = in.text("entity_type") + "/" + in.text("entity_name");
   if (!in.ok()) return in.error();
   return node;
+}
+
+// {"version":1,"broker":2,"event":1}: 1 is the only event there is, a failed directory.
+std::string encode(const LogDirEventNode& node) {
+  return bj::serialize(bj::object{{"version", 1}, {"broker", node.broker.raw}, {"event", 1}});
 }
 
 // {"version":1,"broker":1,"block_start":"0","block_end":"999"}: bounds are text, both inclusive.

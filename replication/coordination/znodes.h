@@ -46,6 +46,7 @@ std::string delete_topic(std::string_view topic);
 std::string config(std::string_view type, std::string_view name);
 // For creating: the sequence number follows.
 std::string config_change_prefix();
+std::string log_dir_event_prefix();
 
 // What every broker creates at start when it is missing, parents first.
 const std::vector<std::string>& top_level();
@@ -121,6 +122,11 @@ struct ConfigChangeNode {
   std::string entity_path{};  // "topics/foo", "users/<default>/clients/x"
 };
 
+// /log_dir_event_notification/log_dir_event_<n>: a directory of this broker has failed.
+struct LogDirEventNode {
+  base::BrokerId broker = base::kNoBroker;
+};
+
 // /latest_producer_id_block
 struct ProducerIdBlockNode {
   base::BrokerId broker = base::kNoBroker;
@@ -163,6 +169,8 @@ base::Result<ConfigEntries> decode_config(std::string_view path, std::string_vie
 
 std::string encode(const ConfigChangeNode& node);
 base::Result<ConfigChangeNode> decode_config_change(std::string_view path, std::string_view json);
+
+std::string encode(const LogDirEventNode& node);
 
 std::string encode(const ProducerIdBlockNode& node);
 base::Result<ProducerIdBlockNode> decode_producer_id_block(std::string_view path, std::string_view json);

@@ -59,6 +59,16 @@ base::Status Partition::lead_or_follow(const PartitionState& state) {
   return {};
 }
 
+void Partition::look_at_disk() {
+  WaiterList woken;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!log_ || log_->health().online()) return;
+    woken = take_all();
+  }
+  wake_all(woken);
+}
+
 void Partition::stop() {
   WaiterList woken;
   {
@@ -98,6 +108,9 @@ base::Status Partition::check_append(Acks acks) const {
 base::Result<std::shared_ptr<const PartitionSettings>> Partition::ready_to_append(Acks acks) const {
   absl::MutexLock lock(&mutex_);
   if (auto s = check_append(acks); !s) return s.error();
+  // Here, not in append(): what coordinators write for themselves is small, and reading depends on it.
+  if (!log_->health().has_room())
+    return fail(ErrorCode::kafka_storage_error, "{} lies on {}, which is nearly full", name_, log_->health().path());
   return settings_;
 }
 

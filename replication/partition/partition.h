@@ -92,6 +92,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // What the controller decided. `stale_controller_epoch` when this leader epoch is known already, unless the news is a
   // first topic id.
   base::Status lead_or_follow(const PartitionState& state) ABSL_LOCKS_EXCLUDED(mutex_);
+  // If the disk has failed, everybody waiting is woken and told.
+  void look_at_disk() ABSL_LOCKS_EXCLUDED(mutex_);
   // The replica goes: nothing may be read or written any more, everybody waiting is woken.
   void stop() ABSL_LOCKS_EXCLUDED(mutex_);
 

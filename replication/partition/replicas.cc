@@ -202,6 +202,10 @@ void Replicas::flush_overdue() {
   for (const auto& partition : table_.all()) partition->flush_if_overdue();
 }
 
+void Replicas::directory_failed() {
+  for (const auto& partition : table_.all()) partition->look_at_disk();
+}
+
 void Replicas::remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence) {
   std::size_t removed = 0;
   for (const auto& partition : table_.all()) removed += partition->remove_expired_producers(now, silence);

@@ -52,6 +52,9 @@ class Replicas {
   // Settings changed: told to the partitions they concern. Any thread.
   void settings_changed(const config::SettingsChange& change, const config::Snapshot& now);
 
+  // A data directory has failed: whoever waits for its partitions is told. Any thread.
+  void directory_failed();
+
   // Periodic work: starts to flush what has been unflushed for flush.ms. Any thread.
   void flush_overdue();
   // Periodic work: forgets producers that have said nothing for so long. Any thread.

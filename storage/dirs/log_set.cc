@@ -98,9 +98,14 @@ std::shared_ptr<DirectoryHealth> LogSet::place_for_new(const TopicPartition& par
   if (const auto wish = preferred_.extract(partition); wish && wish.mapped()->online()) return wish.mapped();
   absl::flat_hash_map<const DirectoryHealth*, std::size_t> counts;
   for (const auto& [name, entry] : entries_) ++counts[entry.directory.get()];
+  // A full one only where all are.
+  const auto worse = [&](const DirectoryHealth& one, const DirectoryHealth& other) {
+    if (one.has_room() != other.has_room()) return other.has_room();
+    return counts[&one] > counts[&other];
+  };
   std::shared_ptr<DirectoryHealth> best;
   for (const auto& directory : dirs_.all())
-    if (directory->online() && (!best || counts[directory.get()] < counts[best.get()])) best = directory;
+    if (directory->online() && (!best || worse(*best, *directory))) best = directory;
   return best;
 }
 
@@ -207,10 +212,10 @@ void LogSet::run_removals(base::Instant now) {
 // --- checkpoints and periodic work -----------------------------------------------------------------------------------
 
 void LogSet::write_checkpoint(const CheckpointKind& kind) {
-  for (const auto& directory : dirs_.online()) write_checkpoint_in(directory, kind);
+  for (const auto& directory : dirs_.online()) (void)write_checkpoint_in(directory, kind);
 }
 
-void LogSet::write_checkpoint_in(const std::shared_ptr<DirectoryHealth>& directory, const CheckpointKind& kind) {
+bool LogSet::write_checkpoint_in(const std::shared_ptr<DirectoryHealth>& directory, const CheckpointKind& kind) {
   absl::MutexLock one_at_a_time(&checkpoint_mutex_);
   OffsetCheckpoint offsets;
   {
@@ -226,7 +231,10 @@ void LogSet::write_checkpoint_in(const std::shared_ptr<DirectoryHealth>& directo
     }
   }
   auto written = directory->watch(store_offset_checkpoint(services_.files, in(*directory, kind.file), offsets));
-  if (!written) log_.error("Cannot write {} in {}: {}", kind.file, directory->path(), written.error().text());
+  // Of a full disk the operator hears from SpaceWatch, not every few seconds from here.
+  if (!written && !base::is_out_of_space(written.error()))
+    log_.error("Cannot write {} in {}: {}", kind.file, directory->path(), written.error().text());
+  return written.ok();
 }
 
 void LogSet::checkpoint_recovery_points() { write_checkpoint(CheckpointKind::recovery_points); }
@@ -334,9 +342,9 @@ bool LogSet::close_logs_of(const std::shared_ptr<DirectoryHealth>& directory, st
     });
   pool.stop();
   if (!directory->online()) return false;
-  write_checkpoint_in(directory, CheckpointKind::recovery_points);
-  write_checkpoint_in(directory, CheckpointKind::log_starts);
-  write_checkpoint_in(directory, CheckpointKind::high_watermarks);
+  for (const auto* kind :
+       {&CheckpointKind::recovery_points, &CheckpointKind::log_starts, &CheckpointKind::high_watermarks})
+    if (!write_checkpoint_in(directory, *kind)) return false;
   // What nobody has looked at since the last stop still has to be recovered.
   if (!all_loaded(*directory)) return all_well;
   // Last: it says that all of the above is true.

@@ -195,7 +195,7 @@ class LogSet {
   void run_removals(base::Instant now) ABSL_LOCKS_EXCLUDED(mutex_);
   void forget_old_offsets_of(const TopicPartition& partition) ABSL_LOCKS_EXCLUDED(mutex_);
   void write_checkpoint(const CheckpointKind& kind) ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
-  void write_checkpoint_in(const std::shared_ptr<DirectoryHealth>& directory, const CheckpointKind& kind)
+  bool write_checkpoint_in(const std::shared_ptr<DirectoryHealth>& directory, const CheckpointKind& kind)
       ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
   bool all_loaded(const DirectoryHealth& directory) const ABSL_LOCKS_EXCLUDED(mutex_);
   bool close_logs_of(const std::shared_ptr<DirectoryHealth>& directory, std::vector<std::unique_ptr<Log>> logs);

@@ -98,6 +98,7 @@ Status LeaderEpochs::replace(EpochTable table) {
 
 Status LeaderEpochs::save_if(bool changed) {
   if (!changed && !file_is_behind_) return {};
+  file_is_behind_ = true;
   if (auto s = base::write_file_atomically(*files_, path_, table_.format()); !s) return s;
   file_is_behind_ = file_has_the_past_ = false;
   return {};

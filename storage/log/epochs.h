@@ -56,7 +56,7 @@ class EpochTable {
 };
 
 // The table with its file, which is rewritten only when the table changes. Memory changes first: after a failed write
-// the log directory is retired anyway.
+// the log directory is retired, unless the disk was full; then the next change, or save(), writes both.
 // Guarded by the lock of the partition that owns the log.
 class LeaderEpochs {
  public:

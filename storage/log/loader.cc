@@ -207,7 +207,8 @@ Status Loader::settle_epochs() {
   epoch_table_.truncate_from_start(log_start_);
   epochs_->drop_unwritten(log_end_);
   if (epoch_table_.entries() == epochs_->table().entries()) return {};
-  return epochs_->replace(epoch_table_);
+  auto replaced = epochs_->replace(epoch_table_);
+  return replaced || !base::is_out_of_space(replaced.error()) ? replaced : Status{};
 }
 
 Status Loader::settle_producers() {

@@ -100,7 +100,9 @@ Status Log::begin_leader_epoch(base::LeaderEpoch epoch) {
   if (auto s = check_usable(); !s) return s;
   // Old formats know of no epochs, and what was known before they were kept is of no use to anybody.
   if (parts_.settings.record_version < 2) return watch(parts_.epochs.clear());
-  return watch(parts_.epochs.assign(epoch, log_end_offset()));
+  auto begun = watch(parts_.epochs.assign(epoch, log_end_offset()));
+  // On a full disk the records are read all the same; the epoch is written before the first new one.
+  return begun || !base::is_out_of_space(begun.error()) ? begun : Status{};
 }
 
 Result<AppendInfo> Log::append_as_leader(std::span<protocol::Batch> batches, base::LeaderEpoch leader_epoch,
@@ -132,7 +134,7 @@ Result<AppendInfo> Log::append_as_leader(std::span<protocol::Batch> batches, bas
   if (auto s = write(writes); !s) return s.error();
   for (const auto& batch : batches)
     if (const auto aborted = note_appended(parts_.producers, batch))
-      if (auto s = watch(parts_.segments.active().txn_index().append(*aborted)); !s) return s.error();
+      if (auto s = insist(parts_.segments.active().txn_index().append(*aborted)); !s) return s.error();
   set_log_end(next);
   const auto& last = batches.back();
   return AppendInfo{.base_offset = incoming.first_offset,
@@ -195,7 +197,7 @@ Result<std::optional<AppendInfo>> Log::append_as_follower(std::span<const std::b
   for (const auto& entry : views) {
     if (!entry.is_batch()) continue;
     if (const auto aborted = note_appended(parts_.producers, entry.batch()))
-      if (auto s = watch(parts_.segments.active().txn_index().append(*aborted)); !s) return s.error();
+      if (auto s = insist(parts_.segments.active().txn_index().append(*aborted)); !s) return s.error();
   }
   set_log_end(next);
   return std::optional(AppendInfo{.base_offset = incoming.first_offset,
@@ -206,6 +208,7 @@ Result<std::optional<AppendInfo>> Log::append_as_follower(std::span<const std::b
 
 Status Log::write(std::span<const SegmentBatch> batches) {
   parts_.snapshot_at_end = false;
+  for (const auto& batch : batches) parts_.health->use_room(batch.bytes.size());
   return watch(parts_.segments.active().append(batches));
 }
 
@@ -310,6 +313,9 @@ Status Log::close() {
   if (closed_) return {};
   if (auto s = check_usable(); !s) return s;
   closed_ = true;
+  // Recovery on a full disk may have left older ones unsealed.
+  for (std::size_t i = 0; i + 1 < parts_.segments.size(); ++i)
+    if (auto s = watch(parts_.segments.at(i).seal()); !s) return s;
   auto& active = parts_.segments.active();
   if (active.size_bytes() > 0 && !active.is_sealed()) marks_->recovery_point.sealing(active.base_offset());
   if (auto s = watch(active.seal()); !s) return s;
@@ -332,27 +338,27 @@ void Log::abandon() {
 // segment that holds `to`.
 Status Log::truncate_to(Offset to) {
   if (auto s = check_usable(); !s) return s;
-  if (to >= log_end_offset()) return watch(parts_.epochs.truncate_from_end(log_end_offset()));
+  if (to >= log_end_offset()) return insist(parts_.epochs.truncate_from_end(log_end_offset()));
   auto& segments = parts_.segments;
   if (to < segments.first().base_offset()) return truncate_fully_and_start_at(to);
   marks_->recovery_point.lower(to);
   lower_cleaned_to(to);
   parts_.snapshot_at_end = false;
   while (segments.active().base_offset() > to) {
-    if (auto s = watch(segments.active().remove_files()); !s) return s;
+    if (auto s = insist(segments.active().remove_files()); !s) return s;
     segments.remove(segments.size() - 1);
   }
-  if (auto s = watch(segments.active().truncate_to(to)); !s) return s;
-  auto end = watch(segments.active().read_next_offset());
+  if (auto s = insist(segments.active().truncate_to(to)); !s) return s;
+  auto end = insist(segments.active().read_next_offset());
   if (!end) return end.error();
   // A batch that `to` split went whole.
   const auto new_end = std::min(*end, to);
   marks_->recovery_point.lower(new_end);
   set_log_end(new_end);
   if (log_start_offset() > new_end) set_log_start(new_end);
-  if (auto s = watch(parts_.epochs.truncate_from_end(new_end)); !s) return s;
-  if (auto s = watch(remove_snapshots_above(services_.files, parts_.directory, new_end)); !s) return s;
-  if (auto s = watch(rebuild_producers(services_.files, parts_.directory, segments, new_end, parts_.producers)); !s)
+  if (auto s = insist(parts_.epochs.truncate_from_end(new_end)); !s) return s;
+  if (auto s = insist(remove_snapshots_above(services_.files, parts_.directory, new_end)); !s) return s;
+  if (auto s = insist(rebuild_producers(services_.files, parts_.directory, segments, new_end, parts_.producers)); !s)
     return s;
   marks_->high_watermark.store(std::min(high_watermark(), new_end), std::memory_order_release);
   parts_.producers.high_watermark_moved(high_watermark());
@@ -366,11 +372,11 @@ Status Log::truncate_fully_and_start_at(Offset to) {
   parts_.snapshot_at_end = false;
   auto& segments = parts_.segments;
   while (!segments.empty()) {
-    if (auto s = watch(segments.active().remove_files()); !s) return s;
+    if (auto s = insist(segments.active().remove_files()); !s) return s;
     segments.remove(segments.size() - 1);
   }
-  auto fresh = watch(Segment::create(services_.files, parts_.directory, to, parts_.settings.index,
-                                     services_.clock.wall(), preallocated_bytes()));
+  auto fresh = insist(Segment::create(services_.files, parts_.directory, to, parts_.settings.index,
+                                      services_.clock.wall(), preallocated_bytes()));
   if (!fresh) return fresh.error();
   segments.add(std::move(fresh).value());
   segments_changed();
@@ -379,8 +385,8 @@ Status Log::truncate_fully_and_start_at(Offset to) {
   set_log_start(to);
   marks_->high_watermark.store(to, std::memory_order_release);
   marks_->recovery_point.raise(to, marks_->recovery_point.ticket());
-  if (auto s = watch(parts_.epochs.clear()); !s) return s;
-  return watch(remove_snapshots_above(services_.files, parts_.directory, kNoOffset));
+  if (auto s = insist(parts_.epochs.clear()); !s) return s;
+  return insist(remove_snapshots_above(services_.files, parts_.directory, kNoOffset));
 }
 
 }  // namespace storage

@@ -11,7 +11,8 @@
 // Guarded by the lock of the Partition that owns it; what says "any thread" needs no lock. Appends and reads run in
 // place: an append is one gathered write to the page cache, a read finds a place and hands out a FileSlice, which stays
 // good after the lock is gone and after the segment is deleted. Syncing and snapshots at a roll go to the background.
-// A failed write retires the whole log directory (DirectoryHealth); from then on every call fails.
+// A failed write retires the whole log directory (DirectoryHealth); from then on every call fails. On a full disk an
+// append fails and leaves no trace.
 #pragma once
 
 #include <atomic>
@@ -245,6 +246,10 @@ class Log {
   Status watch(Status status) { return parts_.health->watch(std::move(status)); }
   template <class T>
   Result<T> watch(Result<T> result);
+  // Where stopping in the middle is not an option, even on a full disk.
+  Status insist(Status status) { return parts_.health->insist(std::move(status)); }
+  template <class T>
+  Result<T> insist(Result<T> result);
   Result<std::optional<AppendInfo>> check_producers(std::span<const protocol::Batch> batches,
                                                     AppendOrigin origin) const;
   Status roll_if_due(const Incoming& incoming);
@@ -279,6 +284,12 @@ class Log {
 template <class T>
 Result<T> Log::watch(Result<T> result) {
   if (!result) (void)watch(Status(result.error()));
+  return result;
+}
+
+template <class T>
+Result<T> Log::insist(Result<T> result) {
+  if (!result) (void)insist(Status(result.error()));
   return result;
 }
 

@@ -99,8 +99,9 @@ Status SegmentRecovery::recover_one(std::size_t i) {
   auto found = segment.recover([&](const protocol::EntryView& entry) { return take(reader, entry); });
   if (crew_.bytes_read) crew_.bytes_read->fetch_add(reader.untold_bytes, std::memory_order_relaxed);
   if (!found) return turn_ == kOver ? Status{} : found.error();
+  // On a full disk the indexes stay in memory; closing the log seals what is left.
   if (found->why && !last)
-    if (auto s = segment.seal(); !s) return s;
+    if (auto s = segment.seal(); !s && !base::is_out_of_space(s.error())) return s;
   if (!await_turn(i)) return {};
   if (auto s = apply_all(reader); !s) return s;
   ++outcome_.segments;
@@ -177,8 +178,10 @@ Status SegmentRecovery::settle(std::size_t i, const Segment::Recovered& found) {
   }
   const auto next = place_.segments.at(i + 1).base_offset();
   const auto path = snapshot_path(place_.directory, next);
-  if (auto s = store_producer_snapshot(place_.files, path, producers_.entries()); !s) return s;
-  outcome_.snapshots.push_back(next);
+  // Without room for a snapshot the next start reads an older one and more batches.
+  auto stored = store_producer_snapshot(place_.files, path, producers_.entries());
+  if (!stored && !base::is_out_of_space(stored.error())) return stored;
+  if (stored) outcome_.snapshots.push_back(next);
   pass_turn(i + 1);
   return {};
 }

@@ -104,7 +104,12 @@ Status Segment::append(std::span<const SegmentBatch> batches) {
     else
       pieces.push_back(batch.bytes);
   }
-  if (auto s = data_->write_at(size_, pieces); !s) return s;
+  if (auto s = data_->write_at(size_, pieces); !s) {
+    // A full disk took in a part at most. That goes again, and the log with it stays what it was.
+    if (!base::is_out_of_space(s.error())) return s;
+    auto cut = data_->truncate(size_);
+    return cut.ok() ? s : cut;
+  }
   auto position = size_;
   size_ += total;
   for (const auto& batch : batches) {
@@ -124,7 +129,8 @@ void Segment::index(const Place& place, Timestamp max_timestamp) {
   if (bytes_since_entry_ > index_settings_.interval_bytes) {
     auto s = offset_index_.append(place.last_offset, place.position);
     if (s && largest_->timestamp != kNoTimestamp) s = time_index_.append(largest_->timestamp, largest_->offset);
-    if (!s && index_status_.ok()) index_status_ = s;
+    // Entries that find no room on the disk stay in memory, or are missed by nobody: an index may know too little.
+    if (!s && index_status_.ok() && !base::is_out_of_space(s.error())) index_status_ = s;
     bytes_since_entry_ = 0;
   }
   bytes_since_entry_ += place.size_bytes;

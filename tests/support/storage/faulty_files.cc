@@ -37,8 +37,12 @@ Status FaultyFiles::Disk::change(const std::string& path, bool* tear) {
     if (tear) *tear = true;
     return fail(ErrorCode::kafka_storage_error, "{}: the machine stops here", path);
   }
-  if (changes == fail_at) return fail(ErrorCode::kafka_storage_error, "write {}: No space left on device", path);
+  if (changes == fail_at) return fail(ErrorCode::kafka_storage_error, "write {}: Input/output error", path);
   return {};
+}
+
+base::Error FaultyFiles::Disk::no_room(std::string_view call, const std::string& path) const {
+  return fail(ErrorCode::kafka_storage_error, "{} {}: No space left on device", call, path);
 }
 
 class FaultyFiles::MemoryFile final : public base::File {
@@ -69,6 +73,11 @@ class FaultyFiles::MemoryFile final : public base::File {
     bool tear = false;
     auto allowed = change(&tear);
     if (!allowed && !tear) return allowed;
+    const bool grows = position + all.size() > inode_->bytes.size();
+    if (disk_->full && grows && !tear) {
+      tear = true;
+      allowed = disk_->no_room("write", path_);
+    }
     if (tear) all.resize(std::min(all.size(), disk_->torn_bytes));
     if (all.empty()) return allowed;
     if (inode_->bytes.size() < position + all.size()) inode_->bytes.resize(position + all.size());
@@ -186,6 +195,7 @@ Result<std::unique_ptr<base::File>> FaultyFiles::open(const std::string& path, b
     if (mode != base::OpenMode::create_new && mode != base::OpenMode::create_or_open) return no_such(path);
     if (!disk_->directories.contains(parent_of(path))) return no_such(path);
     if (auto s = disk_->change(path); !s) return s.error();
+    if (disk_->full) return disk_->no_room("open", path);
     found = disk_->names.emplace(path, std::make_shared<Inode>()).first;
   } else if (mode == base::OpenMode::create_new) {
     return fail(ErrorCode::kafka_storage_error, "open {}: File exists", path);
@@ -293,7 +303,24 @@ Status FaultyFiles::set_modified(const std::string& path, base::Timestamp time) 
   return {};
 }
 
-Result<std::uint64_t> FaultyFiles::free_bytes(const std::string&) { return std::uint64_t{1} << 40; }
+Result<std::uint64_t> FaultyFiles::free_bytes(const std::string& path) {
+  absl::MutexLock lock(&disk_->mutex);
+  if (auto s = disk_->look(path); !s) return s.error();
+  return disk_->free_bytes;
+}
+
+void FaultyFiles::fill_up(std::size_t torn_bytes) {
+  absl::MutexLock lock(&disk_->mutex);
+  disk_->full = true;
+  disk_->torn_bytes = torn_bytes;
+  disk_->free_bytes = 0;
+}
+
+void FaultyFiles::make_room(std::uint64_t free_bytes) {
+  absl::MutexLock lock(&disk_->mutex);
+  disk_->full = false;
+  disk_->free_bytes = free_bytes;
+}
 
 Result<std::unique_ptr<base::FileLock>> FaultyFiles::lock(const std::string& path) {
   absl::MutexLock lock(&disk_->mutex);

@@ -33,6 +33,9 @@ class FaultyFiles final : public base::FileSystem {
   // Every changing call on a path containing `part` fails; empty: none.
   void fail_paths_with(std::string part);
   void never_fail();
+  // A full disk: nothing grows or is made, but everything else can be done. A write takes in `torn_bytes` all the same.
+  void fill_up(std::size_t torn_bytes = 0);
+  void make_room(std::uint64_t free_bytes = std::uint64_t{1} << 40);
   bool stopped() const;
   std::size_t changes() const;  // changing calls so far
   void restart(AfterStop what);
@@ -74,10 +77,14 @@ class FaultyFiles final : public base::FileSystem {
     std::size_t torn_bytes ABSL_GUARDED_BY(mutex) = 0;
     std::string fail_part ABSL_GUARDED_BY(mutex);
     bool stopped ABSL_GUARDED_BY(mutex) = false;
+    bool full ABSL_GUARDED_BY(mutex) = false;
+    std::uint64_t free_bytes ABSL_GUARDED_BY(mutex) = std::uint64_t{1} << 40;
     std::size_t generation ABSL_GUARDED_BY(mutex) = 0;  // files opened before a restart are dead
 
     // Before every changing call. An error: it must not happen (but a write tears when `tear` is set).
     base::Status change(const std::string& path, bool* tear = nullptr) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+    // The disk is full.
+    base::Error no_room(std::string_view call, const std::string& path) const;
     base::Status look(const std::string& path) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   };
   class MemoryFile;

@@ -123,6 +123,8 @@ TEST_CASE("the smaller nodes are Kafka's too") {
   CHECK(decode_config("p", R"({"version":1,"config":{"a":"b"}})").value() == ConfigEntries{{"a", "b"}});
   CHECK_FALSE(decode_config("p", R"({"version":1,"config":{"a":1}})").ok());
   CHECK(encode(ConfigChangeNode{.entity_path = "topics/foo"}) == R"({"version":2,"entity_path":"topics/foo"})");
+  CHECK(encode(LogDirEventNode{.broker = base::BrokerId{2}}) == R"({"version":1,"broker":2,"event":1})");
+  CHECK(paths::log_dir_event_prefix() == "/log_dir_event_notification/log_dir_event_");
   CHECK(decode_config_change("p", R"({"version":1,"entity_type":"topics","entity_name":"foo"})").value().entity_path ==
         "topics/foo");
   const std::string block = R"({"version":1,"broker":1,"block_start":"0","block_end":"999"})";

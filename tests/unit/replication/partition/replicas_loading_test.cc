@@ -172,3 +172,30 @@ TEST_CASE("a partition that may lie on a directory dead from the start answers a
   CHECK(bench.table.find("orders", 0));
   CHECK(bench.table.why_absent("orders", 0) == ErrorCode::not_leader_or_follower);
 }
+
+TEST_CASE("a nearly full disk refuses what clients bring, not what coordinators write, and serves readers") {
+  ReplicaBench bench;
+  auto partition = bench.lead({});
+  REQUIRE(partition->ready_to_append(Acks::leader).ok());
+  bench.dirs->all().front()->set_room(0);
+  const auto refused = partition->ready_to_append(Acks::leader);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::kafka_storage_error);
+  REQUIRE(append(*partition, {{"internal"}}).ok());
+  CHECK(partition->read({.from = Offset{0}, .limits = {.max_bytes = 1000}}).ok());
+  bench.dirs->all().front()->set_room(1);
+  CHECK(partition->ready_to_append(Acks::leader).ok());
+}
+
+TEST_CASE("whoever waits for a partition is woken when its disk fails") {
+  ReplicaBench bench;
+  auto partition = bench.lead({});
+  const auto waiter = std::make_shared<CountingWaiter>();
+  REQUIRE(partition->park(Isolation::high_watermark, Offset{0}, waiter));
+  bench.replicas->directory_failed();
+  CHECK(waiter->woken == 0);
+  bench.dirs->all().front()->retire(base::fail(ErrorCode::kafka_storage_error, "dead"));
+  bench.replicas->directory_failed();
+  CHECK(waiter->woken == 1);
+  CHECK(partition->read({.from = Offset{0}}).error().code == ErrorCode::kafka_storage_error);
+}

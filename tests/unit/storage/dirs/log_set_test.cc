@@ -515,3 +515,27 @@ TEST_CASE("how far the opening has come can be read while it goes on") {
   CHECK(called == 1);
   CHECK_FALSE(broker.logs.when_loaded({"t", 2}, [&] { ++called; }));
 }
+
+TEST_CASE("a stop on a full disk leaves no clean marker behind checkpoints that are old") {
+  FaultyFiles files;
+  {
+    Broker broker(files, {"/data/a"});
+    REQUIRE(broker.boot().ok());
+    auto log = broker.logs.create({"t", 0}, std::nullopt, {}).value();
+    append(*log, "x");
+    broker.logs.checkpoint_recovery_points();
+    broker.logs.checkpoint_high_watermarks();
+    append(*log, "y");
+    files.fill_up();
+    CHECK_FALSE(broker.logs.close(list_of(std::move(log))).ok());
+    CHECK(broker.failed().empty());
+    CHECK_FALSE(exists(files, "/data/a/.kafka_cleanshutdown"));
+  }
+  // It starts again before there is room.
+  Broker broker(files, {"/data/a"});
+  REQUIRE(broker.boot().ok());
+  CHECK(broker.failed().empty());
+  auto log = broker.logs.take({"t", 0});
+  REQUIRE(log);
+  CHECK(log->log_end_offset() == Offset{2});
+}

@@ -281,7 +281,7 @@ TEST_CASE("a failed write retires the directory and is never tried again") {
   bench.files.fail_at(1);
   CHECK(bench.append({.values = {"x"}}).error().code == ErrorCode::kafka_storage_error);
   REQUIRE(bench.retired.size() == 1);
-  CHECK(bench.retired[0].find("No space left") != std::string::npos);
+  CHECK(bench.retired[0].find("Input/output error") != std::string::npos);
   const auto changes = bench.files.changes();
   CHECK(bench.append({.values = {"x"}}).error().code == ErrorCode::kafka_storage_error);
   CHECK(bench.log->read(Offset{0}, Offset{1}, {.max_bytes = 1}).error().code == ErrorCode::kafka_storage_error);
