@@ -28,7 +28,7 @@ Result<PutOffRemoval> Log::mark_deleted(SegmentRange range) {
   invariant(range.first + range.count < parts_.segments.size(), "the active segment stays");
   PutOffRemoval removal{.paths = {}, .directory = parts_.health, .after = parts_.settings.file_delete_delay};
   for (std::size_t i = 0; i < range.count; ++i) {
-    auto renamed = watch(parts_.segments.at(range.first + i).mark_deleted());
+    auto renamed = insist(parts_.segments.at(range.first + i).mark_deleted());
     if (!renamed) return renamed.error();
     removal.paths.insert(removal.paths.end(), std::make_move_iterator(renamed->begin()),
                          std::make_move_iterator(renamed->end()));

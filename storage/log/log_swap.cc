@@ -45,7 +45,7 @@ Result<std::optional<PutOffRemoval>> Log::swap_in(const CleanedSegment& cleaned)
 
   auto& files = services_.files;
   const auto rename = [&](FileKind kind, FileSuffix from, FileSuffix to) {
-    return watch(change_suffix(files, parts_.directory, {base, kind, from}, to));
+    return insist(change_suffix(files, parts_.directory, {base, kind, from}, to));
   };
   for (const auto kind : kIndexes)
     if (auto s = rename(kind, FileSuffix::cleaned, FileSuffix::swap); !s) return s.error();
@@ -55,7 +55,7 @@ Result<std::optional<PutOffRemoval>> Log::swap_in(const CleanedSegment& cleaned)
   if (auto s = rename(FileKind::data, FileSuffix::swap, FileSuffix::none); !s) return s.error();
   for (const auto kind : kIndexes)
     if (auto s = rename(kind, FileSuffix::swap, FileSuffix::none); !s) return s.error();
-  auto segment = watch(Segment::open(files, parts_.directory, base, parts_.settings.index, services_.clock.wall()));
+  auto segment = insist(Segment::open(files, parts_.directory, base, parts_.settings.index, services_.clock.wall()));
   if (!segment) return segment.error();
   segments.remove(range);
   segments.insert(range.first, std::move(*segment));
