@@ -48,7 +48,8 @@ TEST_CASE("records are deleted up to an offset, in every version, and the checkp
 }
 
 TEST_CASE(
-    "-1 deletes all that is committed, below the log start nothing happens, above the high watermark is refused") {
+    "offset -1 deletes all that is committed, below the log start nothing happens, above the high watermark is "
+    "refused") {
   Bench bench;
   auto partition = bench.announce({});
   produce(*partition, 10);
