@@ -167,6 +167,27 @@ def test_a_repeat_is_known_after_a_restart(cluster, how):
     assert len(values(broker, "repeats")) == 7
 
 
+def kill_in_a_loop(cluster, rounds):
+    """Kills the broker after ever different stretches of load, with many small segments; every start serves all that was acknowledged."""
+    broker = cluster.broker(num_recovery_threads_per_data_dir="4").start()
+    topic = broker.create_topic("looped", configs={"segment.bytes": "100000"})
+    writer = Writer(broker, topic, **{"enable.idempotence": True, "message.timeout.ms": 300000})
+    for i in range(rounds):
+        enough = len(writer.acknowledged) + 1 + i * 397 % 3000
+        until(lambda: len(writer.acknowledged) >= enough, 60, "acknowledged records")
+        broker.kill()
+        broker.start()
+    writer.finish()
+    assert not writer.failed
+    assert [int(v) for v in values(broker, topic)] == list(range(writer.sent)), "each once, in order, none invented"
+
+
+def test_five_kills_under_load(cluster, kind):
+    if kind != "weir":
+        pytest.skip("Apache Kafka starts too slowly")
+    kill_in_a_loop(cluster, 5)
+
+
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_topics_and_their_configs_survive(cluster, how):
     broker = cluster.broker().start()

@@ -82,7 +82,9 @@ base::Result<LoadedLog> LogBench::load(const Checkpoints& checkpoints) {
                                       .recovery_point = checkpoints.recovery_point,
                                       .log_start = checkpoints.log_start,
                                       .high_watermark = checkpoints.high_watermark,
-                                      .cleaned_to = checkpoints.cleaned_to});
+
+                                      .cleaned_to = checkpoints.cleaned_to,
+                                      .crew = crew});
   if (loaded) log = std::move(loaded->log);
   return loaded;
 }

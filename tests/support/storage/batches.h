@@ -42,6 +42,7 @@ struct LogBench {
   LogSettings settings;
   base::TopicPartition partition{"orders", 0};
   std::string directory = "/data/orders-0";
+  LoadCrew crew{};  // helps load()
   std::unique_ptr<Log> log;
 
   LogBench();
