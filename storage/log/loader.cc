@@ -174,7 +174,6 @@ Status Loader::recover_from(std::size_t first) {
 Status Loader::drop_segments_from(std::size_t i) {
   auto dropped = segments_.remove_from(i);
   while (!dropped.empty()) {
-    result_.dropped_bytes += dropped.back()->size_bytes();
     if (auto s = dropped.back()->remove_files(); !s) return s;
     dropped.pop_back();
   }
@@ -182,6 +181,7 @@ Status Loader::drop_segments_from(std::size_t i) {
 }
 
 Status Loader::start_empty_at(Offset base) {
+  result_.dropped_bytes += segments_.size_bytes();
   if (auto s = drop_segments_from(0); !s) return s;
   auto segment = Segment::create(files_, request_.directory, base, request_.settings.index, services_.clock.wall());
   if (!segment) return segment.error();

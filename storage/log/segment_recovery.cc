@@ -1,6 +1,7 @@
 #include "storage/log/segment_recovery.h"
 
 #include <limits>
+#include <numeric>
 
 #include "storage/log/producer_snapshot.h"
 
@@ -34,7 +35,9 @@ SegmentRecovery::SegmentRecovery(Place place, Producers& producers, EpochTable& 
       turn_(place_.first),
       producers_(producers),
       epochs_(epochs),
-      next_(place_.first) {}
+      next_(place_.first) {
+  for (std::size_t i = 0; i < place_.segments.size(); ++i) sizes_.push_back(place_.segments.at(i).size_bytes());
+}
 
 std::optional<std::size_t> SegmentRecovery::claim() {
   absl::MutexLock lock(&mutex_);
@@ -95,7 +98,6 @@ Status SegmentRecovery::recover_one(std::size_t i) {
       .number = i,
       .segment = segment,
       .bound = last ? Offset{std::numeric_limits<std::int64_t>::max()} : place_.segments.at(i + 1).base_offset()};
-  const auto size = segment.size_bytes();
   auto found = segment.recover([&](const protocol::EntryView& entry) { return take(reader, entry); });
   if (crew_.bytes_read) crew_.bytes_read->fetch_add(reader.untold_bytes, std::memory_order_relaxed);
   if (!found) return turn_ == kOver ? Status{} : found.error();
@@ -105,7 +107,7 @@ Status SegmentRecovery::recover_one(std::size_t i) {
   if (!await_turn(i)) return {};
   if (auto s = apply_all(reader); !s) return s;
   ++outcome_.segments;
-  outcome_.bytes += size;
+  outcome_.bytes += sizes_[i];
   return settle(i, *found);
 }
 
@@ -166,7 +168,8 @@ Status SegmentRecovery::apply(Segment& segment, const Note& note) {
 Status SegmentRecovery::settle(std::size_t i, const Segment::Recovered& found) {
   outcome_.log_end = found.next_offset;
   if (!found.why) {
-    outcome_.dropped_bytes = found.dropped_bytes;
+    outcome_.dropped_bytes =
+        std::accumulate(sizes_.begin() + static_cast<std::ptrdiff_t>(i) + 1, sizes_.end(), found.dropped_bytes);
     outcome_.why_dropped = found.why.error().detail;
     outcome_.drop_from = i + 1;
     end_with({});

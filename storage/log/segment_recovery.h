@@ -53,7 +53,7 @@ class SegmentRecovery {
     Offset log_end;
     std::size_t segments = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t dropped_bytes = 0;       // behind the last sound entry, in its segment
+    std::uint64_t dropped_bytes = 0;       // behind the last sound entry, later segments included
     std::string why_dropped;               // empty: everything was sound
     std::optional<std::size_t> drop_from;  // segments behind the damage, still there
     std::vector<Offset> snapshots;         // written
@@ -85,6 +85,7 @@ class SegmentRecovery {
   base::Status settle(std::size_t i, const Segment::Recovered& found);
 
   const Place place_;
+  std::vector<std::uint64_t> sizes_;  // of all segments as they were found; whoever reads ahead may cut one
   const LoadCrew crew_;
 
   // Whose turn it is; everything up to `outcome_` belongs to that reader.
