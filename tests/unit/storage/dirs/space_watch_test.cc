@@ -31,10 +31,11 @@ TEST_CASE("a full disk is told from a broken one, except where data may be lost"
 
   DirectoryHealth directory("/d", nullptr);
   CHECK(directory.has_room());
-  CHECK_FALSE(directory.watch(storage("write x: No space left on device")).ok());
+  const base::Status full = storage("write x: No space left on device");
+  CHECK_FALSE(directory.watch(full).ok());
   CHECK(directory.online());
   CHECK_FALSE(directory.has_room());
-  CHECK_FALSE(directory.insist(storage("write x: No space left on device")).ok());
+  CHECK_FALSE(directory.insist(full).ok());
   CHECK_FALSE(directory.online());
 }
 
