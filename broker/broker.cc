@@ -17,6 +17,7 @@
 #include "broker/handlers/configs.h"
 #include "broker/handlers/delete_records.h"
 #include "broker/handlers/fetch.h"
+#include "broker/handlers/find_coordinator.h"
 #include "broker/handlers/list_offsets.h"
 #include "broker/handlers/log_dirs.h"
 #include "broker/handlers/metadata.h"
@@ -25,6 +26,8 @@
 #include "broker/handlers/producer_ids.h"
 #include "broker/handlers/topics.h"
 #include "broker/host.h"
+#include "broker/internal_topics/creation.h"
+#include "broker/internal_topics/leadership.h"
 #include "broker/network/socket_server.h"
 #include "broker/network_configuration.h"
 #include "broker/stored_settings.h"
@@ -54,7 +57,8 @@ using std::chrono::milliseconds;
 
 // Answers still owed when we stop get this long; the rest of supervisor's customary five seconds is for the disk.
 constexpr milliseconds kDrain{1500};
-constexpr milliseconds kLookAtMoves{500};  // those that wait for followers
+constexpr std::size_t kLoadingThreads = 2;  // of the coordinators' partitions, beside the pool that clients wait for
+constexpr milliseconds kLookAtMoves{500};   // those that wait for followers
 constexpr milliseconds kLookAtSpaceEvery{1000};
 // A controller that does not announce us within this is a slow one: clients are served what we know.
 constexpr milliseconds kFirstAnnouncement{10000};
@@ -120,6 +124,8 @@ struct Broker::Parts {
   base::BlockingPool pool{static_cast<std::size_t>(started_with->num_io_threads), "weir-io"};
   base::BlockingPool replica_thread{1, "weir-replicas"};
   base::Loop coordination{"weir-coord"};
+  base::Loop coordinators{"weir-groups"};
+  base::BlockingPool loading{kLoadingThreads, "weir-load"};
   base::LoopSet loops{loop_count(*started_with), "weir-net"};
 
   std::unique_ptr<storage::LogDirs> dirs;
@@ -138,6 +144,8 @@ struct Broker::Parts {
   replication::PartitionTable partitions;
   std::unique_ptr<replication::LogMoves> moves;
   std::unique_ptr<replication::Replicas> replicas;
+  InternalLeadership leadership{coordinators, clock};
+  std::unique_ptr<InternalTopics> internal_topics;
   std::unique_ptr<storage::CleanService> cleaner;  // null when log.cleaner.enable says no
   std::unique_ptr<replication::Controller> controller;
   std::unique_ptr<replication::Membership> membership;
@@ -188,6 +196,8 @@ Status Broker::Parts::start() {
   pool.start();
   replica_thread.start();
   coordination.start();
+  coordinators.start();
+  loading.start();
   loops.start();
   for (auto step : {&Parts::open_directories, &Parts::open_store, &Parts::learn_identity, &Parts::open_logs,
                     &Parts::bind_sockets, &Parts::join_cluster}) {
@@ -321,6 +331,7 @@ Status Broker::Parts::open_logs() {
       *logs, movers ? static_cast<std::size_t>(std::max(*movers, 1)) : dirs->all().size());
   moves->start();
   replicas->use(*moves);
+  replicas->on_leadership([this](const replication::LeadershipNews& news) { leadership.learn(news); });
   logs->run_every(kLookAtMoves, [this] { moves->look_again(); });
   settings.subscribe([this](const config::SettingsChange& change, const std::shared_ptr<const config::Snapshot>& now) {
     replicas->settings_changed(change, *now);
@@ -431,6 +442,7 @@ Status Broker::Parts::join_cluster() {
                                                                                      : 2,
                                       .session_timeout = milliseconds(file().zookeeper_session_timeout_ms)},
       *store, coordination, clock);
+  internal_topics = std::make_unique<InternalTopics>(settings, metadata, *controller, clock);
   producer_ids = std::make_unique<replication::ProducerIds>(id, *store, coordination);
   membership->on_registered([this](std::int64_t) { controller->broker_registered(); });
   controller->start();
@@ -467,7 +479,8 @@ void Broker::Parts::add_handlers() {
   serve_api(0, ProduceHandler(clock, metadata, partitions));
   serve_api(1, FetchHandler(*fetch_services));
   serve_api(2, ListOffsetsHandler(metadata, partitions, pool));
-  serve_api(3, MetadataHandler({cluster_id, id}, settings, metadata, partitions, *controller));
+  serve_api(3, MetadataHandler({cluster_id, id}, settings, metadata, partitions, *internal_topics, *controller));
+  serve_api(10, FindCoordinatorHandler(*internal_topics, metadata));
   serve_api(18, ApiVersionsHandler(apis, *features), true);
   serve_api(19, CreateTopicsHandler(settings, *controller));
   serve_api(20, DeleteTopicsHandler(*controller));
@@ -512,6 +525,7 @@ void Broker::stop() {
   auto& p = *parts_;
   if (std::exchange(p.stopped, true)) return;
   if (p.logs_open) p.logs->stop_loading();
+  p.leadership.stop();
   if (p.replicas) p.replicas->stop_all();  // whoever waits is told to look for another leader
   if (p.sockets) p.sockets->stop(kDrain);
   if (p.controller) p.controller->stop();
@@ -531,6 +545,8 @@ void Broker::stop() {
     p.store_started = false;
   }
   p.coordination.stop();
+  p.loading.stop();
+  p.coordinators.stop();
   p.loops.stop();
   p.pool.stop();
 }

@@ -1,7 +1,7 @@
 #include "broker/handlers/delete_records.h"
 
 #include "broker/dispatch/reply.h"
-#include "broker/handlers/internal_topics.h"
+#include "broker/internal_topics/names.h"
 #include "protocol/messages/delete_records.h"
 
 namespace broker {

@@ -5,7 +5,7 @@
 
 #include "broker/dispatch/reply.h"
 #include "broker/handlers/cluster_view.h"
-#include "broker/handlers/internal_topics.h"
+#include "broker/internal_topics/names.h"
 #include "protocol/messages/metadata.h"
 
 namespace broker {
@@ -143,11 +143,12 @@ void MetadataHandler::operator()(Request& request, AnswerSlot answer) const {
   // Told at once, in the words of a client that has just made a topic: its leader comes with the next question.
   auto shared = std::make_shared<std::pair<AnswerSlot, MetadataResponse>>(std::move(answer), std::move(out));
   controller_.create_topics(std::move(topics), {.timeout = std::chrono::milliseconds(0), .validate_only = false},
-                            [shared, missing, version = view.version, correlation_id = request.correlation_id()](
+                            [this, shared, missing, version = view.version, correlation_id = request.correlation_id()](
                                 const std::vector<replication::TopicResult>& results) {
                               auto& [slot, response] = *shared;
                               for (std::size_t i = 0; i < missing.size() && i < results.size(); ++i) {
                                 const auto code = results[i].code;
+                                if (is_internal_topic(results[i].name)) internal_topics_.created(results[i]);
                                 const bool made = code == ErrorCode::none || code == ErrorCode::request_timed_out ||
                                                   code == ErrorCode::topic_already_exists ||
                                                   code == ErrorCode::not_controller;
@@ -158,24 +159,7 @@ void MetadataHandler::operator()(Request& request, AnswerSlot answer) const {
 }
 
 replication::NewTopic MetadataHandler::automatic_topic(const std::string& name) const {
-  const auto settings = settings_.snapshot()->broker;
-  replication::NewTopic topic{.name = name};
-  if (name == kGroupsTopic) {
-    topic.partitions = settings->offsets_topic_num_partitions;
-    topic.replication_factor = settings->offsets_topic_replication_factor;
-    topic.config = {{"compression.type", "producer"},
-                    {"cleanup.policy", "compact"},
-                    {"segment.bytes", std::to_string(settings->offsets_topic_segment_bytes)}};
-  } else if (name == kTransactionsTopic) {
-    topic.partitions = settings->transaction_state_log_num_partitions;
-    topic.replication_factor = settings->transaction_state_log_replication_factor;
-    topic.config = {{"compression.type", "uncompressed"},
-                    {"cleanup.policy", "compact"},
-                    {"min.insync.replicas", std::to_string(settings->transaction_state_log_min_isr)},
-                    {"unclean.leader.election.enable", "false"},
-                    {"segment.bytes", std::to_string(settings->transaction_state_log_segment_bytes)}};
-  }
-  return topic;
+  return is_internal_topic(name) ? internal_topics_.describe(name) : replication::NewTopic{.name = name};
 }
 
 }  // namespace broker

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "broker/dispatch/request.h"
+#include "broker/internal_topics/creation.h"
 #include "broker/network/answers.h"
 #include "config/dynamic.h"
 #include "replication/cluster/metadata.h"
@@ -21,11 +22,13 @@ class MetadataHandler {
     base::BrokerId id;
   };
   MetadataHandler(Self self, const config::DynamicSettings& settings, const replication::MetadataCache& metadata,
-                  const replication::PartitionTable& partitions, replication::Controller& controller)
+                  const replication::PartitionTable& partitions, InternalTopics& internal_topics,
+                  replication::Controller& controller)
       : self_(std::move(self)),
         settings_(settings),
         metadata_(metadata),
         partitions_(partitions),
+        internal_topics_(internal_topics),
         controller_(controller) {}
   void operator()(Request& request, AnswerSlot answer) const;
 
@@ -36,6 +39,7 @@ class MetadataHandler {
   const config::DynamicSettings& settings_;
   const replication::MetadataCache& metadata_;
   const replication::PartitionTable& partitions_;
+  InternalTopics& internal_topics_;
   replication::Controller& controller_;
 };
 

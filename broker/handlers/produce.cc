@@ -4,8 +4,8 @@
 
 #include "broker/dispatch/reply.h"
 #include "broker/handlers/client_wait.h"
-#include "broker/handlers/internal_topics.h"
 #include "broker/handlers/leader_hint.h"
+#include "broker/internal_topics/names.h"
 #include "protocol/messages/produce.h"
 #include "protocol/records/batch.h"
 #include "storage/log/admission.h"

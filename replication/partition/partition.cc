@@ -114,22 +114,25 @@ base::Result<std::shared_ptr<const PartitionSettings>> Partition::ready_to_appen
   return settings_;
 }
 
-base::Result<storage::AppendInfo> Partition::write(storage::Admitted& admitted) {
-  return log_->append_as_leader({&admitted.batch, 1}, state_.leader_epoch);
+base::Result<storage::AppendInfo> Partition::write(storage::Admitted& admitted, storage::AppendOrigin origin) {
+  return log_->append_as_leader({&admitted.batch, 1}, state_.leader_epoch, origin);
 }
 
-base::Result<storage::AppendInfo> Partition::write(storage::MessageSet& messages) {
+base::Result<storage::AppendInfo> Partition::write(storage::MessageSet& messages, storage::AppendOrigin) {
   return log_->append_as_leader(messages);
 }
 
 template <class Records>
-base::Result<AppendOutcome> Partition::append_admitted(Records& records, Acks acks) {
+base::Result<AppendOutcome> Partition::append_admitted(Records& records, Acks acks, AppendAs as) {
   AppendOutcome outcome;
   WaiterList woken;
   {
     absl::MutexLock lock(&mutex_);
     if (auto s = check_append(acks); !s) return s.error();
-    auto appended = write(records);
+    if (leads_under_another(as.leader_epoch))
+      return fail(ErrorCode::not_leader_or_follower, "{} has leader epoch {}, not {}", name_, state_.leader_epoch,
+                  as.leader_epoch);
+    auto appended = write(records, as.origin);
     if (!appended) return appended.error();
     outcome.info = *appended;
     note_unflushed();
@@ -142,17 +145,18 @@ base::Result<AppendOutcome> Partition::append_admitted(Records& records, Acks ac
   return outcome;
 }
 
-base::Result<AppendOutcome> Partition::append(storage::Admitted& admitted, Acks acks) {
-  return append_admitted(admitted, acks);
+base::Result<AppendOutcome> Partition::append(storage::Admitted& admitted, Acks acks, AppendAs as) {
+  return append_admitted(admitted, acks, as);
 }
 
-base::Result<AppendOutcome> Partition::append(storage::MessageSet& messages, Acks acks) {
-  return append_admitted(messages, acks);
+base::Result<AppendOutcome> Partition::append(storage::MessageSet& messages, Acks acks, AppendAs as) {
+  return append_admitted(messages, acks, as);
 }
 
-std::optional<base::ErrorCode> Partition::acknowledged(Offset next_offset, Acks acks) const {
+std::optional<base::ErrorCode> Partition::acknowledged(Offset next_offset, Acks acks,
+                                                       base::LeaderEpoch leader_epoch) const {
   absl::MutexLock lock(&mutex_);
-  if (role_ != Role::leader) return ErrorCode::not_leader_or_follower;
+  if (role_ != Role::leader || leads_under_another(leader_epoch)) return ErrorCode::not_leader_or_follower;
   if (auto s = log_->health().check(); !s) return s.error().code;
   if (awaits_flush(next_offset)) return std::nullopt;
   if (acks != Acks::all) return ErrorCode::none;

@@ -55,6 +55,12 @@ struct ReadOutcome {
   bool catching_up = false;
 };
 
+// Who appends. Coordinators write for themselves while they lead under the leader epoch they know, and not longer.
+struct AppendAs {
+  storage::AppendOrigin origin = storage::AppendOrigin::client;
+  base::LeaderEpoch leader_epoch = base::kNoLeaderEpoch;  // -1: not checked; another one is `not_leader_or_follower`
+};
+
 struct AppendOutcome {
   storage::AppendInfo info;
   bool replicated = false;  // on all in-sync replicas already: nobody to wait for
@@ -100,11 +106,15 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Asked before records are looked at: `not_leader_or_follower`, `not_enough_replicas` (acks=all), a dead disk.
   base::Result<std::shared_ptr<const PartitionSettings>> ready_to_append(Acks acks) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The same again under the lock, then what the log and its producers' rules say.
-  base::Result<AppendOutcome> append(storage::Admitted& admitted, Acks acks) ABSL_LOCKS_EXCLUDED(mutex_);
-  base::Result<AppendOutcome> append(storage::MessageSet& messages, Acks acks) ABSL_LOCKS_EXCLUDED(mutex_);
+  base::Result<AppendOutcome> append(storage::Admitted& admitted, Acks acks, AppendAs as = {})
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  base::Result<AppendOutcome> append(storage::MessageSet& messages, Acks acks, AppendAs as = {})
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // After append: nothing while it waits for a flush or, with acks=all, is not on all in-sync replicas; then the
-  // verdict.
-  std::optional<base::ErrorCode> acknowledged(base::Offset next_offset, Acks acks) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // verdict. `leader_epoch` as in AppendAs.
+  std::optional<base::ErrorCode> acknowledged(base::Offset next_offset, Acks acks,
+                                              base::LeaderEpoch leader_epoch = base::kNoLeaderEpoch) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Moves the log start up to `to` (-1: the high watermark); below it already: nothing to do. The low watermark: no
   // replica holds records below. `policy_violation` for a topic that is only compacted, `offset_out_of_range` above the
@@ -167,10 +177,15 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   base::Status check_leader(base::LeaderEpoch current_leader_epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Status check_append(Acks acks) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  base::Result<storage::AppendInfo> write(storage::Admitted& admitted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  base::Result<storage::AppendInfo> write(storage::MessageSet& messages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool leads_under_another(base::LeaderEpoch epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return epoch != base::kNoLeaderEpoch && epoch != state_.leader_epoch;
+  }
+  base::Result<storage::AppendInfo> write(storage::Admitted& admitted, storage::AppendOrigin origin)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  base::Result<storage::AppendInfo> write(storage::MessageSet& messages, storage::AppendOrigin origin)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <class Records>
-  base::Result<AppendOutcome> append_admitted(Records& records, Acks acks) ABSL_LOCKS_EXCLUDED(mutex_);
+  base::Result<AppendOutcome> append_admitted(Records& records, Acks acks, AppendAs as) ABSL_LOCKS_EXCLUDED(mutex_);
   // Flushing by flush.messages. One flush of a log runs at a time, and all appends that come meanwhile share the next.
   void note_unflushed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void begin_flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

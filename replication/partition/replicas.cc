@@ -73,8 +73,17 @@ Replicas::Outcomes Replicas::lead_or_follow_each(const std::vector<PartitionStat
     });
   left.Wait();
   for (std::size_t i = 0; i < outcomes.size(); ++i)
-    if (!outcomes[i]) log_.warn("{}-{}: {}", partitions[i].topic, partitions[i].partition, outcomes[i].error().text());
+    if (outcomes[i])
+      tell_leadership(partitions[i]);
+    else
+      log_.warn("{}-{}: {}", partitions[i].topic, partitions[i].partition, outcomes[i].error().text());
   return outcomes;
+}
+
+void Replicas::tell_leadership(const PartitionState& state) const {
+  if (!tell_leadership_) return;
+  auto partition = table_.find(state.topic, state.partition);  // none: put off until its log is open
+  if (partition) tell_leadership_({std::move(partition), state.leader_epoch, state.leader == self_});
 }
 
 base::Status Replicas::lead_or_follow(const PartitionState& state, const Unread& unread) {
@@ -173,6 +182,7 @@ base::Result<bool> Replicas::remove_log(const base::TopicPartition& name) {
   std::unique_ptr<storage::Log> log;
   if (auto partition = table_.remove(name)) {
     partition->stop();
+    if (tell_leadership_) tell_leadership_({partition, partition->leader_epoch(), false});
     if (moves_) moves_->cancel(name);
     log = partition->release_log();
   } else {

@@ -26,6 +26,13 @@
 
 namespace replication {
 
+// A replica's role was decided: it is led here under that leader epoch, or it is not (any more).
+struct LeadershipNews {
+  std::shared_ptr<Partition> partition;
+  base::LeaderEpoch epoch;
+  bool leads = false;
+};
+
 class Replicas {
  public:
   // Reads the stored configuration of topics, one result each; it may wait for the store.
@@ -45,6 +52,8 @@ class Replicas {
 
   // Replicas may be moved between data directories. Before the first call; outlives this.
   void use(LogMoves& moves) { moves_ = &moves; }
+  // Told of every decision, in their order, on the thread that makes the calls below. Before the first call.
+  void on_leadership(std::function<void(const LeadershipNews&)> tell) { tell_leadership_ = std::move(tell); }
 
   AnnouncementReply lead_or_follow(const LeaderAndIsr& request);
   AnnouncementReply stop(const StopReplica& request);
@@ -76,6 +85,7 @@ class Replicas {
   Unread learn_overrides(const LeaderAndIsr& request);
   using Outcomes = std::vector<base::Status>;  // one per partition
   Outcomes lead_or_follow_each(const std::vector<PartitionState>& partitions, const Unread& unread);
+  void tell_leadership(const PartitionState& state) const;
   base::Status lead_or_follow(const PartitionState& state, const Unread& unread);
   base::Result<std::shared_ptr<Partition>> find_or_make(const PartitionState& state);
   // Whether it has to wait for its log.
@@ -93,6 +103,7 @@ class Replicas {
   const RunInTurn run_in_turn_;
   const LoadOverrides load_overrides_;
   LogMoves* moves_ = nullptr;
+  std::function<void(const LeadershipNews&)> tell_leadership_;
   const base::Logger log_{"weir.Replicas"};
   const base::Logger segment_log_{"kafka.log.Log"};  // Kafka's name for what happens to a partition's files
   std::int32_t controller_epoch_ = 0;                // the highest heard of

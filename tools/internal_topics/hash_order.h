@@ -10,10 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/internal/java_hash.h"
+
 namespace tools {
 
-// java.lang.String.hashCode of a text in UTF-8.
-std::int32_t java_hash(std::string_view text);
+using protocol::java_hash;
 // org.apache.kafka.common.TopicPartition.hashCode.
 std::int32_t java_hash(std::string_view topic, std::int32_t partition);
 

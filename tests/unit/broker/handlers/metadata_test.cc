@@ -23,7 +23,8 @@ constexpr std::int16_t kLatest = 12;
 
 struct Bench : HandlerBench {
   LoneController lone;
-  MetadataHandler handler{{"cluster-1", kSelf}, settings, metadata, table, lone.controller()};
+  InternalTopics internal_topics{settings, metadata, lone.controller(), clock};
+  MetadataHandler handler{{"cluster-1", kSelf}, settings, metadata, table, internal_topics, lone.controller()};
 
   MetadataResponse about(const std::vector<std::string>& names, std::int16_t version = kLatest, bool create = false) {
     MetadataRequest request;
