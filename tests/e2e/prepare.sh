@@ -3,6 +3,9 @@
 #   kafka-2.7.1, kafka-3.9.1   Apache Kafka's broker and tools, by Maven
 #   java-<version>             our Java test client, compiled against that kafka-clients
 #   kafkajs, sarama            by npm and as a Go module
+#   connect-3.9.1              Kafka Connect with its file connectors, by Maven
+#   streams-3.9.1              our word count, compiled against that Kafka Streams
+#   filebeat                   Filebeat 7.17.29, built from its Go module: some minutes, 100 MB
 # Usage: prepare.sh [part ...]      Parts already there are not brought again. WEIR_COUNTERPARTS moves the directory.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -52,6 +55,36 @@ sarama() {
   (cd "$here/clients/sarama" && GOFLAGS=-mod=readonly go build -o "$out/sarama/client" .)
 }
 
+connect() {
+  maven_libs "$out/connect-$1" org.apache.kafka:connect-runtime:"$1" org.apache.kafka:connect-file:"$1" org.slf4j:slf4j-reload4j:1.7.36
+}
+
+streams() {
+  local dir=$out/streams-$1
+  maven_libs "$dir" org.apache.kafka:kafka-streams:"$1" org.slf4j:slf4j-reload4j:1.7.36
+  javac -Xlint:-options -d "$dir/classes" -cp "$dir/libs/*" "$here"/clients/streams/*.java
+}
+
+# The module is built where it lies, as its own main module: its `replace` directives and checksums count only there.
+filebeat() {
+  local module toolchain go=go
+  rm -rf "$out/filebeat"
+  mkdir -p "$out/filebeat"
+  module=$(go_module "github.com/elastic/beats/v7@v$1")
+  # From 1.21 on, go brings the release that a module asks for itself.
+  if [ "$(printf '%s\n' 1.21 "$(go env GOVERSION | sed 's/^go//')" | sort -V | head -1)" != 1.21 ]; then
+    toolchain=$(go_module "golang.org/toolchain@v0.0.1-go1.23.10.$(go env GOOS)-$(go env GOARCH)")
+    cp -r "$toolchain" "$out/filebeat/go"
+    chmod -R u+wX,+x "$out/filebeat/go/bin" "$out/filebeat/go/pkg/tool"
+    go=$out/filebeat/go/bin/go
+  fi
+  (cd "$module" && unset GOROOT && GOFLAGS="-mod=readonly -buildvcs=false -p=1" "$go" build -trimpath -o "$out/filebeat/filebeat" ./filebeat)
+}
+
+go_module() { # module@version -> its directory
+  (cd "$out" && go mod download -json "$1") | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
+}
+
 # A part is done when its stamp holds the checksum of what it was made from.
 bring() { # name, sources, command ...
   local name=$1 sources=$2 sum
@@ -64,12 +97,15 @@ bring() { # name, sources, command ...
   echo "$sum" >"$out/$name.stamp"
 }
 
-[ $# -gt 0 ] || set -- kafka-2.7.1 kafka-3.9.1 java-2.7.1 java-3.9.1 java-4.0.0 kafkajs sarama
+[ $# -gt 0 ] || set -- kafka-2.7.1 kafka-3.9.1 java-2.7.1 java-3.9.1 java-4.0.0 kafkajs sarama connect-3.9.1 streams-3.9.1 filebeat
 for part in "$@"; do
   case $part in
     kafka-2.7.1 | kafka-3.9.1) bring "$part" "" kafka "${part#kafka-}" ;;
     java-2.7.1 | java-3.9.1 | java-4.0.0) bring "$part" "clients/java/*.java" java_client "${part#java-}" ;;
     kafkajs) bring kafkajs clients/kafkajs/package.json kafkajs ;;
+    connect-3.9.1) bring "$part" "" connect "${part#connect-}" ;;
+    streams-3.9.1) bring "$part" "clients/streams/*.java" streams "${part#streams-}" ;;
+    filebeat) bring filebeat "" filebeat 7.17.29 ;;
     sarama) bring sarama "clients/sarama/main.go clients/sarama/go.mod clients/sarama/go.sum" sarama ;;
     *) echo "unknown part $part" >&2; exit 2 ;;
   esac
