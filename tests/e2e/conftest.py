@@ -6,6 +6,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import pytest  # noqa: E402
 
 from harness.broker import Broker  # noqa: E402
+from harness.groups import Hosts  # noqa: E402
 from harness.paths import BROKER  # noqa: E402
 from harness.zookeeper import ZooKeeper  # noqa: E402
 
@@ -72,6 +73,14 @@ def topic(broker, request):
     """A fresh topic with one partition."""
     name = "".join(c if c.isalnum() or c in "._-" else "-" for c in request.node.name)[:200]
     return broker.create_topic(name)
+
+
+@pytest.fixture
+def hosts(broker, tmp_path):
+    """Programs with members of groups and transactional workers; they end with the test."""
+    made = Hosts(broker, tmp_path)
+    yield made
+    made.end()
 
 
 @pytest.hookimpl(hookwrapper=True)

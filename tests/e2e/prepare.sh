@@ -2,7 +2,7 @@
 # Brings what the end-to-end tests run against and what is not a Debian package, into build/counterparts/ (never committed):
 #   kafka-2.7.1, kafka-3.9.1   Apache Kafka's broker and tools, by Maven
 #   java-<version>             our Java test client, compiled against that kafka-clients
-#   kafkajs, sarama            by npm and as a Go module
+#   kafkajs, sarama, franz-go  by npm and as Go modules
 #   connect-3.9.1              Kafka Connect with its file connectors, by Maven
 #   streams-3.9.1              our word count, compiled against that Kafka Streams
 #   filebeat                   Filebeat 7.17.29, built from its Go module: some minutes, 100 MB
@@ -49,10 +49,10 @@ kafkajs() {
   (cd "$out/kafkajs" && npm install --silent --no-audit --no-fund)
 }
 
-sarama() {
-  rm -rf "$out/sarama"
-  mkdir -p "$out/sarama"
-  (cd "$here/clients/sarama" && GOFLAGS=-mod=readonly go build -o "$out/sarama/client" .)
+go_client() {
+  rm -rf "${out:?}/$1"
+  mkdir -p "$out/$1"
+  (cd "$here/clients/$1" && GOFLAGS=-mod=readonly go build -o "$out/$1/client" .)
 }
 
 connect() {
@@ -97,7 +97,7 @@ bring() { # name, sources, command ...
   echo "$sum" >"$out/$name.stamp"
 }
 
-[ $# -gt 0 ] || set -- kafka-2.7.1 kafka-3.9.1 java-2.7.1 java-3.9.1 java-4.0.0 kafkajs sarama connect-3.9.1 streams-3.9.1 filebeat
+[ $# -gt 0 ] || set -- kafka-2.7.1 kafka-3.9.1 java-2.7.1 java-3.9.1 java-4.0.0 kafkajs sarama franz-go connect-3.9.1 streams-3.9.1 filebeat
 for part in "$@"; do
   case $part in
     kafka-2.7.1 | kafka-3.9.1) bring "$part" "" kafka "${part#kafka-}" ;;
@@ -106,7 +106,7 @@ for part in "$@"; do
     connect-3.9.1) bring "$part" "" connect "${part#connect-}" ;;
     streams-3.9.1) bring "$part" "clients/streams/*.java" streams "${part#streams-}" ;;
     filebeat) bring filebeat "" filebeat 7.17.29 ;;
-    sarama) bring sarama "clients/sarama/main.go clients/sarama/go.mod clients/sarama/go.sum" sarama ;;
+    sarama | franz-go) bring "$part" "clients/$part/*.go clients/$part/go.mod clients/$part/go.sum" go_client "$part" ;;
     *) echo "unknown part $part" >&2; exit 2 ;;
   esac
 done

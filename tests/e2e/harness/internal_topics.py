@@ -1,4 +1,4 @@
-"""Keys and values of __consumer_offsets and __transaction_state, and consumers' blobs, built byte by byte."""
+"""Keys and values of __consumer_offsets and __transaction_state, and consumers' blobs, built and read byte by byte."""
 
 import struct
 
@@ -59,6 +59,65 @@ def txn_key(transactional_id) -> bytes:
 def txn_value(producer_id, epoch, status, topics, updated=0, started=-1) -> bytes:
     return (struct.pack(">hqhib", 0, producer_id, epoch, 60000, status)
             + (struct.pack(">i", -1) if topics is None else topics_and_partitions(topics)) + struct.pack(">qq", updated, started))
+
+
+class Parser:
+    """Reads what the functions above build."""
+
+    def __init__(self, raw: bytes):
+        self.raw, self.at = raw, 0
+
+    def take(self, format):
+        value, = struct.unpack_from(format, self.raw, self.at)
+        self.at += struct.calcsize(format)
+        return value
+
+    def bytes(self, size):
+        if size < 0:
+            return None
+        self.at += size
+        return self.raw[self.at - size:self.at]
+
+    def string(self):
+        text = self.bytes(self.take(">h"))
+        return None if text is None else text.decode()
+
+    def data(self):
+        return self.bytes(self.take(">i"))
+
+
+def parse_assignment(raw: bytes):
+    """[(topic, partition)]"""
+    if not raw:
+        return []
+    p = Parser(raw)
+    p.take(">h")
+    return [(topic, p.take(">i")) for topic in (p.string() for _ in range(p.take(">i"))) for _ in range(p.take(">i"))]
+
+
+def parse_group_value(raw: bytes) -> dict:
+    p = Parser(raw)
+    version = p.take(">h")
+    group = {"protocol_type": p.string(), "generation": p.take(">i"), "protocol": p.string(), "leader": p.string()}
+    if version >= 2:
+        p.take(">q")
+    group["members"] = []
+    for _ in range(p.take(">i")):
+        m = {"id": p.string(), "instance": p.string() if version >= 3 else None}
+        p.string(), p.string(), p.take(">i") if version >= 1 else None, p.take(">i"), p.data()
+        m["partitions"] = parse_assignment(p.data())
+        group["members"].append(m)
+    return group
+
+
+def parse_offsets_record(key: bytes, value):
+    """("offset", group, topic, partition, offset) or ("group", group, its value); the last is None where it was deleted."""
+    p = Parser(key)
+    version = p.take(">h")
+    if version == 2:
+        return "group", p.string(), value and parse_group_value(value)
+    group, topic, partition = p.string(), p.string(), p.take(">i")
+    return "offset", group, topic, partition, value and struct.unpack_from(">hq", value)[1]
 
 
 TIME = 1600000000000

@@ -2,6 +2,7 @@
 //
 //	produce <address> <version> <topic> <codec> <acks>     records on stdin (format: ../java/JavaClient.java)
 //	consume <address> <version> <topic>:<count> ...        "<topic> <record>" lines on stdout
+//	host    <address> <version>                            commands on stdin, events on stdout (../../harness/hosts.py)
 //
 // The producer is set as Filebeat's kafka output sets it: asynchronous, flushed by count and time, hash partitioner of
 // its own (here: manual), the protocol version given.
@@ -164,5 +165,7 @@ func main() {
 		produce(a[2], a[3], a[4], a[5], a[6])
 	case "consume":
 		consume(a[2], a[3], a[4:])
+	case "host":
+		host(a[2], a[3])
 	}
 }

@@ -1,0 +1,28 @@
+"""Exactly once by Java's and librdkafka's workers, one beside the other, with more kills; and a producer of each library fenced by another library's."""
+
+import pytest
+
+from harness.hosts import CONFLUENT, FRANZ_GO, JAVAS, KAFKAJS, SARAMA
+from test_exactly_once import copy_under_kills, zombie_producer, zombie_worker
+
+WORKERS = [JAVAS[0], JAVAS[1], CONFLUENT]
+PRODUCERS = [*JAVAS, CONFLUENT, FRANZ_GO, SARAMA, KAFKAJS]
+
+
+@pytest.mark.parametrize("library", WORKERS, ids=str)
+def test_a_copy_while_workers_and_broker_are_killed(broker, hosts, library):
+    copy_under_kills(broker, hosts, f"copy-{library}", [library, library], worker_kills=3, broker_kills=3)
+
+
+def test_a_copy_by_workers_of_different_libraries(broker, hosts):
+    copy_under_kills(broker, hosts, "copy-mixed", WORKERS, worker_kills=3, broker_kills=2)
+
+
+@pytest.mark.parametrize("library", WORKERS, ids=str)
+def test_a_zombie_worker_is_refused(broker, hosts, library):
+    zombie_worker(broker, hosts, f"zombie-worker-{library}", library)
+
+
+@pytest.mark.parametrize("at", range(len(PRODUCERS)), ids=lambda at: str(PRODUCERS[at]))
+def test_a_producer_is_fenced_by_another_librarys(broker, hosts, at):
+    zombie_producer(broker, hosts, f"zombie-{PRODUCERS[at]}", PRODUCERS[at], PRODUCERS[(at + 1) % len(PRODUCERS)])
