@@ -56,7 +56,8 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
 
   void start() {
     read_all();
-    if (answer_now_ || max_wait_.count() <= 0 || context_.partitions.empty() || bytes_ >= min_bytes_) return answer();
+    const bool nothing_asked = context_.partitions.empty() && !context_.session;
+    if (answer_now_ || max_wait_.count() <= 0 || nothing_asked || bytes_ >= min_bytes_) return answer();
     wait_.emplace(loop_);
     wait_->start(
         max_wait_, [this] { return slot_.wanted(); }, [self = shared_from_this()] { self->answer(); });
@@ -71,6 +72,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     replication::ClusterMetadata::Topic topic;  // of requests by id; null when that is not known
     std::shared_ptr<Partition> partition;       // null: nothing to wait for
     base::Offset bound;
+    bool at_end = false;  // and not only at the limit of this answer
     std::optional<Partition::Parked> parked;
     PartitionAnswer answer;
   };
@@ -88,11 +90,12 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     answer_now_ = false;
     // The first partition with data gives a whole batch however large, so that a consumer can always get on.
     bool whole_batch = version_ >= kMaxBytesSince;
-    for (const auto& wanted : context_.partitions) {
+    for (std::size_t i = 0; i < context_.partitions.size(); ++i) {
+      const auto& wanted = context_.partitions[i];
       auto& read = reads_.emplace_back();
       const auto left = static_cast<std::size_t>(std::max<std::int64_t>(0, max_bytes_ - bytes_));
       const auto max_bytes = std::min(left, static_cast<std::size_t>(std::max(0, wanted->max_bytes)));
-      const auto code = read_one(*metadata, *wanted, {max_bytes, whole_batch}, read);
+      const auto code = read_one(*metadata, i, {max_bytes, whole_batch}, read);
       if (code != ErrorCode::none) {
         refuse(read.answer, code);
         answer_now_ = true;
@@ -103,8 +106,9 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     }
   }
 
-  ErrorCode read_one(const replication::ClusterMetadata& metadata, const FetchedPartition& wanted,
-                     storage::ReadLimits limits, Read& read) {
+  ErrorCode read_one(const replication::ClusterMetadata& metadata, std::size_t i, storage::ReadLimits limits,
+                     Read& read) {
+    const auto& wanted = *context_.partitions[i];
     if (context_.uses_topic_ids) {
       read.topic = metadata.find_topic(wanted.topic_id);
       if (!read.topic) return ErrorCode::unknown_topic_id;
@@ -119,6 +123,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     if (version_ < kZstdSince) settings = partition->settings();
     if (settings && settings->compresses_zstd) return ErrorCode::unsupported_compression_type;
 
+    context_.about_to_read(i, partition);
     auto outcome = partition->read({.from = wanted.fetch_offset,
                                     .current_leader_epoch = wanted.current_leader_epoch,
                                     .last_fetched_epoch = wanted.last_fetched_epoch,
@@ -129,6 +134,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
       return ErrorCode::unsupported_version;
     read.partition = partition;
     read.bound = outcome->bound;
+    read.at_end = wanted.fetch_offset >= outcome->bound && !outcome->diverging_epoch;
     fill(read.answer, std::move(*outcome));
     return ErrorCode::none;
   }
@@ -157,6 +163,10 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
 
   void park() {
     const auto self = shared_from_this();
+    if (context_.session) {
+      if (!context_.wait(outcomes(), self)) replication::wake_all({self});  // one of them got further meanwhile
+      return;
+    }
     for (auto& read : reads_) {
       if (!read.partition) continue;
       read.parked = read.partition->park(isolation(), read.bound, self);
@@ -164,6 +174,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     }
   }
   void unpark() {
+    if (context_.session) return context_.stop_waiting(*this);
     for (auto& read : reads_)
       if (read.parked) read.partition->unpark(*std::exchange(read.parked, std::nullopt));
   }
@@ -172,6 +183,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     if (answered_) return;
     unpark();
     if (slot_.wanted()) {
+      context_.look();
       read_all();
       if (!answer_now_ && bytes_ < min_bytes_) return park();
     }
@@ -235,15 +247,19 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     }
   }
 
+  std::vector<FetchContext::Outcome> outcomes() const {
+    std::vector<FetchContext::Outcome> out;
+    out.reserve(reads_.size());
+    for (const auto& read : reads_) out.push_back({&read.answer, read.at_end});
+    return out;
+  }
+
   void send() {
     FetchResponse response;
     response.session_id = context_.answered_session_id;
     if (isolation_level_ != kReadUncommitted && isolation_level_ != kReadCommitted)
       response.error_code = ErrorCode::unknown_server_error;
-    std::vector<const PartitionAnswer*> answers;
-    answers.reserve(reads_.size());
-    for (const auto& read : reads_) answers.push_back(&read.answer);
-    const auto kept = context_.keep_news(answers);
+    const auto kept = context_.keep_news(outcomes());
     for (std::size_t i = 0; i < reads_.size(); ++i)
       if (kept[i]) add(response, *context_.partitions[i], reads_[i]);
     reads_.clear();

@@ -43,6 +43,10 @@ FetchedPartitions all_asked(const protocol::FetchRequest& request) {
   return out;
 }
 
+FetchSession::Reader reader_of(const protocol::FetchRequest& request) {
+  return {request.replica_state ? request.replica_state->replica_id : request.replica_id, request.isolation_level};
+}
+
 bool has_news(const FetchedPartition& told, const protocol::FetchResponse::Topic::Partition& answer) {
   return answer.records.size_bytes() > 0 || answer.error_code != base::ErrorCode::none ||
          answer.high_watermark != told.told_high_watermark || answer.log_start_offset != told.told_log_start ||
@@ -55,53 +59,123 @@ std::int32_t next_session_epoch(std::int32_t epoch) {
   return epoch == std::numeric_limits<std::int32_t>::max() ? 1 : epoch + 1;
 }
 
-std::vector<bool> FetchContext::keep_news(
-    const std::vector<const protocol::FetchResponse::Topic::Partition*>& answers) {
+void FetchContext::look() {
+  if (!session) return;
+  absl::MutexLock lock(&session->mutex_);
+  seen_ = session->changes_;
+  partitions.clear();
+  places_.assign(session->line_.begin(), session->line_.end());
+  partitions.reserve(places_.size());
+  for (const auto& place : places_) partitions.push_back(place->wanted_);
+}
+
+void FetchContext::about_to_read(std::size_t i, const std::shared_ptr<replication::Partition>& partition) {
+  if (!session) return;
+  auto& place = *places_[i];
+  absl::MutexLock lock(&session->mutex_);
+  place.armed_ = true;
+  const auto watched = place.watched_.lock();
+  if (watched == partition || place.forgotten_) return;
+  if (watched) watched->unwatch(place);
+  partition->watch(places_[i]);
+  place.watched_ = partition;
+}
+
+bool FetchContext::wait(const std::vector<Outcome>& outcomes, std::shared_ptr<replication::Waiter> waiter) {
+  absl::MutexLock lock(&session->mutex_);
+  for (std::size_t i = 0; i < places_.size(); ++i)
+    if (outcomes[i].at_end && !has_news(*partitions[i], *outcomes[i].answer))
+      session->settle(*places_[i], *partitions[i]);
+  if (session->changes_ != seen_) return false;
+  session->waiting_.push_back(std::move(waiter));
+  return true;
+}
+
+void FetchContext::stop_waiting(const replication::Waiter& waiter) {
+  absl::MutexLock lock(&session->mutex_);
+  std::erase_if(session->waiting_, [&](const auto& one) { return one.get() == &waiter; });
+}
+
+std::vector<bool> FetchContext::keep_news(const std::vector<Outcome>& outcomes) {
   std::vector<bool> kept(partitions.size(), true);
   if (!session) return kept;
   absl::MutexLock lock(&session->mutex_);
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     auto& partition = *partitions[i];
-    const auto& answer = *answers[i];
+    const auto& answer = *outcomes[i].answer;
     if (incremental) kept[i] = has_news(partition, answer);
     // An error is told again until it is gone: what was told before no longer counts.
     const bool failed = answer.error_code != base::ErrorCode::none;
     partition.told_high_watermark = failed ? base::kNoOffset : answer.high_watermark;
     partition.told_log_start = answer.log_start_offset;
+    if (outcomes[i].at_end) session->settle(*places_[i], partition);
     // Whoever got data goes to the end, so that the size limit does not starve those behind it.
-    if (incremental && answer.records.size_bytes() > 0) session->move_to_end(partition);
+    const auto& due = places_[i]->due_;
+    if (incremental && due && answer.records.size_bytes() > 0)
+      session->line_.splice(session->line_.end(), session->line_, *due);
   }
   return kept;
 }
 
+void SessionPlace::changed() {
+  if (!armed_.load(std::memory_order_relaxed) || !armed_.exchange(false)) return;
+  if (const auto session = session_.lock()) session->changed(*this);
+}
+
+FetchSession::~FetchSession() {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [key, place] : by_key_)
+    if (const auto watched = place->watched_.lock()) watched->unwatch(*place);
+}
+
+void FetchSession::changed(SessionPlace& place) {
+  replication::WaiterList woken;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (place.forgotten_) return;
+    make_due(place);
+    ++changes_;
+    woken.swap(waiting_);
+  }
+  replication::wake_all(std::move(woken));
+}
+
+void FetchSession::make_due(SessionPlace& place) {
+  if (!place.due_) place.due_ = line_.insert(line_.end(), place.shared_from_this());
+}
+
+// Out of the line, unless it has changed since it was read or is wanted differently by now.
+void FetchSession::settle(SessionPlace& place, const FetchedPartition& read) {
+  if (place.due_ && place.armed_ && place.wanted_.get() == &read) line_.erase(*std::exchange(place.due_, std::nullopt));
+}
+
+void FetchSession::read_by(const Reader& reader) {
+  if (reader == std::exchange(reader_, reader)) return;
+  for (const auto& [key, place] : by_key_) make_due(*place);
+}
+
 void FetchSession::put(FetchedPartition partition) {
   auto fresh = std::make_shared<FetchedPartition>(std::move(partition));
-  const auto known = by_key_.find(fresh->key());
-  if (known == by_key_.end()) {
-    const auto key = fresh->key();
-    line_.push_back(std::move(fresh));
-    by_key_.emplace(key, std::prev(line_.end()));
-    return;
+  auto& place = by_key_[fresh->key()];
+  if (!place) {
+    place = std::make_shared<SessionPlace>(weak_from_this());
+  } else {
+    fresh->told_high_watermark = place->wanted_->told_high_watermark;
+    fresh->told_log_start = place->wanted_->told_log_start;
   }
-  auto& place = *known->second;
-  fresh->told_high_watermark = place->told_high_watermark;
-  fresh->told_log_start = place->told_log_start;
-  place = std::move(fresh);
+  place->wanted_ = std::move(fresh);
+  make_due(*place);
 }
 
 void FetchSession::forget(const FetchedPartition& partition) {
   const auto known = by_key_.find(partition.key());
   if (known == by_key_.end()) return;
-  line_.erase(known->second);
+  auto& place = *known->second;
+  place.forgotten_ = true;
+  if (place.due_) line_.erase(*std::exchange(place.due_, std::nullopt));
+  if (const auto watched = place.watched_.lock()) watched->unwatch(place);
   by_key_.erase(known);
 }
-
-void FetchSession::move_to_end(const FetchedPartition& partition) {
-  const auto known = by_key_.find(partition.key());
-  if (known != by_key_.end()) line_.splice(line_.end(), line_, known->second);
-}
-
-FetchedPartitions FetchSession::all() const { return {line_.begin(), line_.end()}; }
 
 base::Result<FetchContext> FetchSessionCache::open(const protocol::FetchRequest& request, std::int16_t version) {
   const bool uses_topic_ids = version >= kTopicIdsSince;
@@ -110,15 +184,16 @@ base::Result<FetchContext> FetchSessionCache::open(const protocol::FetchRequest&
   FetchContext context;
   context.uses_topic_ids = uses_topic_ids;
   context.partitions = all_asked(request);
-  absl::MutexLock lock(&mutex_);
-  if (request.session_id != kNoSession) sessions_.erase(request.session_id);
-  if (request.session_epoch == kFinalEpoch) return context;
-  const auto follower = request.replica_state ? request.replica_state->replica_id : request.replica_id;
-  context.session = admit(context.partitions, follower.raw >= 0, uses_topic_ids);
+  Session closed, dropped;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (request.session_id != kNoSession) closed = take(request.session_id);
+    if (request.session_epoch == kFinalEpoch) return context;
+    context.session = admit(context.partitions, reader_of(request), uses_topic_ids, dropped);
+  }
   if (context.session) {
     context.answered_session_id = context.session->id;
-    absl::MutexLock session_lock(&context.session->mutex_);
-    context.partitions = context.session->all();
+    context.look();
   }
   return context;
 }
@@ -128,45 +203,56 @@ base::Result<FetchContext> FetchSessionCache::resume(const protocol::FetchReques
   FetchContext context;
   context.incremental = true;
   context.uses_topic_ids = uses_topic_ids;
-  absl::MutexLock lock(&mutex_);
-  const auto found = sessions_.find(request.session_id);
-  if (found == sessions_.end())
-    return base::fail(ErrorCode::fetch_session_id_not_found, "session {}", request.session_id);
-  context.session = found->second;
-  auto& session = *context.session;
-  absl::MutexLock session_lock(&session.mutex_);
-  if (session.next_epoch_ != request.session_epoch)
-    return base::fail(ErrorCode::invalid_fetch_session_epoch, "session {} expects epoch {}, got {}", session.id,
-                      session.next_epoch_, request.session_epoch);
-  if (session.uses_topic_ids != uses_topic_ids)
-    return base::fail(ErrorCode::fetch_session_topic_id_error, "session {} mixes topic names and ids", session.id);
-  for (const auto& topic : request.topics)
-    for (const auto& partition : topic.partitions) session.put(asked(topic, partition));
-  for (const auto& topic : request.forgotten_topics_data)
-    for (const auto partition : topic.partitions) {
-      FetchedPartition gone;
-      gone.topic = topic.topic;
-      gone.topic_id = topic.topic_id;
-      gone.partition = partition;
-      session.forget(gone);
+  Session ended;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = sessions_.find(request.session_id);
+    if (found == sessions_.end())
+      return base::fail(ErrorCode::fetch_session_id_not_found, "session {}", request.session_id);
+    context.session = found->second;
+    auto& session = *context.session;
+    absl::MutexLock session_lock(&session.mutex_);
+    if (session.next_epoch_ != request.session_epoch)
+      return base::fail(ErrorCode::invalid_fetch_session_epoch, "session {} expects epoch {}, got {}", session.id,
+                        session.next_epoch_, request.session_epoch);
+    if (session.uses_topic_ids != uses_topic_ids)
+      return base::fail(ErrorCode::fetch_session_topic_id_error, "session {} mixes topic names and ids", session.id);
+    for (const auto& topic : request.topics)
+      for (const auto& partition : topic.partitions) session.put(asked(topic, partition));
+    for (const auto& topic : request.forgotten_topics_data)
+      for (const auto partition : topic.partitions) {
+        FetchedPartition gone;
+        gone.topic = topic.topic;
+        gone.topic_id = topic.topic_id;
+        gone.partition = partition;
+        session.forget(gone);
+      }
+    session.read_by(reader_of(request));
+    if (session.by_key_.empty()) {
+      ended = take(session.id);
+      context.session.reset();
+      context.incremental = false;
+      return context;
     }
-  if (session.line_.empty()) {
-    sessions_.erase(found);
-    context.session.reset();
-    context.incremental = false;
-    return context;
+    session.next_epoch_ = next_session_epoch(session.next_epoch_);
+    session.last_used_ = clock_.now();
+    session.size_at_eviction_ = session.by_key_.size();
+    context.answered_session_id = session.id;
   }
-  session.next_epoch_ = next_session_epoch(session.next_epoch_);
-  session.last_used_ = clock_.now();
-  session.size_at_eviction_ = session.line_.size();
-  context.answered_session_id = session.id;
-  context.partitions = session.all();
+  context.look();
   return context;
 }
 
-std::shared_ptr<FetchSession> FetchSessionCache::admit(const FetchedPartitions& partitions, bool follower,
-                                                       bool uses_topic_ids) {
-  if (!make_room(follower, partitions.size())) return nullptr;
+FetchSessionCache::Session FetchSessionCache::take(std::int32_t session_id) {
+  auto node = sessions_.extract(session_id);
+  return node ? std::move(node.mapped()) : nullptr;
+}
+
+FetchSessionCache::Session FetchSessionCache::admit(const FetchedPartitions& partitions,
+                                                    const FetchSession::Reader& reader, bool uses_topic_ids,
+                                                    Session& dropped) {
+  const bool follower = reader.replica.raw >= 0;
+  if (!make_room(follower, partitions.size(), dropped)) return nullptr;
   std::int32_t id = 0;
   while (id == kNoSession || sessions_.contains(id))
     id = static_cast<std::int32_t>(random_.below(std::numeric_limits<std::int32_t>::max())) + 1;
@@ -175,7 +261,8 @@ std::shared_ptr<FetchSession> FetchSessionCache::admit(const FetchedPartitions& 
   {
     absl::MutexLock lock(&session->mutex_);
     for (const auto& partition : partitions) session->put(*partition);
-    session->size_at_eviction_ = session->line_.size();
+    session->read_by(reader);
+    session->size_at_eviction_ = session->by_key_.size();
   }
   sessions_.emplace(id, session);
   return session;
@@ -184,7 +271,7 @@ std::shared_ptr<FetchSession> FetchSessionCache::admit(const FetchedPartitions& 
 // Kafka's order: whoever has been idle too long goes; else the least worthy of those that may be evicted, if it is less
 // worthy than the newcomer. Followers are worth more than consumers, larger sessions more than smaller ones. Consumers
 // may be evicted by followers at any age, everybody by anybody once old enough.
-bool FetchSessionCache::make_room(bool follower, std::size_t size) {
+bool FetchSessionCache::make_room(bool follower, std::size_t size, Session& dropped) {
   if (sessions_.size() < max_sessions_) return true;
   if (max_sessions_ == 0) return false;
   const auto now = clock_.now();
@@ -199,13 +286,13 @@ bool FetchSessionCache::make_room(bool follower, std::size_t size) {
     if (least == sessions_.end() || worth(session) < worth(*least->second)) least = at;
   }
   if (now - idle->second->last_used_ > kEvictableAfter) {
-    sessions_.erase(idle);
+    dropped = take(idle->first);
     return true;
   }
   if (least == sessions_.end()) return false;
   const auto& session = *least->second;
   if (std::tuple(follower, size) <= std::tuple(session.follower, session.size_at_eviction_)) return false;
-  sessions_.erase(least);
+  dropped = take(least->first);
   return true;
 }
 

@@ -8,13 +8,18 @@
 //   (x, e > 0)            incremental: e must be the epoch expected; named partitions are added or changed, forgotten
 //                         ones removed; when none are left the session ends
 //
+// A session watches its replicas and looks at a partition only when it is due: named by this request, changed since it
+// was looked at last, or with something left to tell. So an idle session costs nothing per partition, and a busy one
+// what its busy partitions cost.
+//
 // A session belongs to one client, which sends one request at a time; the cache's lock covers opening and closing, the
-// session's own lock its partitions.
+// session's own lock its partitions. Order of locks: cache, session, partition.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/synchronization/mutex.h>
 
+#include <atomic>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -29,6 +34,7 @@
 #include "base/random.h"
 #include "base/uuid.h"
 #include "protocol/messages/fetch.h"
+#include "replication/partition/partition.h"
 
 namespace broker {
 
@@ -59,23 +65,69 @@ std::int32_t next_session_epoch(std::int32_t epoch);
 
 class FetchSession;
 
+// The place of a partition in its session. Guarded by the session's lock, but for `armed_`.
+class SessionPlace final : public replication::Watch, public std::enable_shared_from_this<SessionPlace> {
+ public:
+  explicit SessionPlace(std::weak_ptr<FetchSession> session) : session_(std::move(session)) {}
+  void changed() override;
+
+ private:
+  friend class FetchSession;
+  friend struct FetchContext;
+  using Line = std::list<std::shared_ptr<SessionPlace>>;
+
+  const std::weak_ptr<FetchSession> session_;
+  std::atomic<bool> armed_{false};  // set before the replica is read: the first change from there on makes it due
+  std::shared_ptr<FetchedPartition> wanted_;
+  std::weak_ptr<replication::Partition> watched_;
+  std::optional<Line::iterator> due_;
+  bool forgotten_ = false;
+};
+
 // One request within its session, or without one. Used by one thread at a time.
 struct FetchContext {
+  using PartitionAnswer = protocol::FetchResponse::Topic::Partition;
+  // What reading partitions[i] gave. `at_end`: no error, and nothing more for this reader before the replica changes.
+  struct Outcome {
+    const PartitionAnswer* answer = nullptr;
+    bool at_end = false;
+  };
+
   std::shared_ptr<FetchSession> session;  // null: none
   std::int32_t answered_session_id = 0;   // 0: none
   bool incremental = false;
   bool uses_topic_ids = false;
-  FetchedPartitions partitions;  // in the order they are to be read
+  FetchedPartitions partitions;  // those to be read now, in this order
+
+  // The partitions that are due now; without a session always the same.
+  void look();
+  // Before partitions[i] is read from this replica.
+  void about_to_read(std::size_t i, const std::shared_ptr<replication::Partition>& partition);
+  // The waiter is woken when another partition is due. False: one is already.
+  bool wait(const std::vector<Outcome>& outcomes, std::shared_ptr<replication::Waiter> waiter);
+  void stop_waiting(const replication::Waiter& waiter);
 
   // Takes out what need not be told again, remembers what is told, and sends served partitions to the end of the line.
-  // `answers` runs parallel to `partitions`; those left are marked true in the result.
-  std::vector<bool> keep_news(const std::vector<const protocol::FetchResponse::Topic::Partition*>& answers);
+  // `outcomes` runs parallel to `partitions`; those left are marked true in the result.
+  std::vector<bool> keep_news(const std::vector<Outcome>& outcomes);
+
+ private:
+  std::vector<std::shared_ptr<SessionPlace>> places_;  // parallel to partitions; none without a session
+  std::uint64_t seen_ = 0;                             // of the session's changes
 };
 
-class FetchSession {
+class FetchSession : public std::enable_shared_from_this<FetchSession> {
  public:
+  // What all requests of a session have in common; when it changes, everything is due.
+  struct Reader {
+    base::BrokerId replica = base::kNoBroker;
+    std::int8_t isolation_level = 0;
+    bool operator==(const Reader&) const = default;
+  };
+
   FetchSession(std::int32_t session_id, bool for_follower, bool by_topic_id, base::Instant now)
       : id(session_id), follower(for_follower), uses_topic_ids(by_topic_id), created(now) {}
+  ~FetchSession();
 
   const std::int32_t id;
   const bool follower;
@@ -84,19 +136,25 @@ class FetchSession {
 
  private:
   friend class FetchSessionCache;
+  friend class SessionPlace;
   friend struct FetchContext;
 
-  using Line = std::list<std::shared_ptr<FetchedPartition>>;
+  using Line = SessionPlace::Line;
   using Key = FetchedPartition::Key;
 
+  void read_by(const Reader& reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void put(FetchedPartition partition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void forget(const FetchedPartition& partition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void move_to_end(const FetchedPartition& partition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  FetchedPartitions all() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  void make_due(SessionPlace& place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void settle(SessionPlace& place, const FetchedPartition& read) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void changed(SessionPlace& place) ABSL_LOCKS_EXCLUDED(mutex_);
 
   mutable absl::Mutex mutex_;
-  Line line_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<Key, Line::iterator> by_key_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<Key, std::shared_ptr<SessionPlace>> by_key_ ABSL_GUARDED_BY(mutex_);
+  Line line_ ABSL_GUARDED_BY(mutex_);                        // of those that are due
+  std::uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;        // how often a watch has made one due
+  replication::WaiterList waiting_ ABSL_GUARDED_BY(mutex_);  // parked fetches of this session: one, but for odd clients
+  Reader reader_ ABSL_GUARDED_BY(mutex_);
   std::int32_t next_epoch_ ABSL_GUARDED_BY(mutex_) = 1;
   std::size_t size_at_eviction_ = 0;  // guarded by the cache
   base::Instant last_used_{};         // guarded by the cache
@@ -113,16 +171,20 @@ class FetchSessionCache {
   std::size_t size() const;
 
  private:
-  std::shared_ptr<FetchSession> admit(const FetchedPartitions& partitions, bool follower, bool uses_topic_ids)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool make_room(bool follower, std::size_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  using Session = std::shared_ptr<FetchSession>;
+
+  // What they drop is destroyed by the caller without the lock: it lets go of many watches.
+  Session admit(const FetchedPartitions& partitions, const FetchSession::Reader& reader, bool uses_topic_ids,
+                Session& dropped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool make_room(bool follower, std::size_t size, Session& dropped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Session take(std::int32_t session_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Result<FetchContext> resume(const protocol::FetchRequest& request, bool uses_topic_ids);
 
   const std::size_t max_sessions_;
   base::Clock& clock_;
   base::Random& random_;
   mutable absl::Mutex mutex_;
-  absl::flat_hash_map<std::int32_t, std::shared_ptr<FetchSession>> sessions_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::int32_t, Session> sessions_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace broker

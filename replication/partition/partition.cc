@@ -22,13 +22,18 @@ std::shared_ptr<const PartitionSettings> Partition::settings() const {
 }
 
 void Partition::change_settings(PartitionSettings settings) {
-  absl::MutexLock lock(&mutex_);
-  settings_ = std::make_shared<const PartitionSettings>(std::move(settings));
-  if (log_) log_->set_settings(settings_->log);
+  Watches::List watches;
+  {
+    absl::MutexLock lock(&mutex_);
+    settings_ = std::make_shared<const PartitionSettings>(std::move(settings));
+    if (log_) log_->set_settings(settings_->log);
+    watches = watches_.list();
+  }
+  replication::tell(watches);
 }
 
 base::Status Partition::lead_or_follow(const PartitionState& state) {
-  WaiterList woken;
+  Concerned concerned;
   {
     absl::MutexLock lock(&mutex_);
     if (role_ == Role::stopped) return fail(ErrorCode::unknown_topic_or_partition, "{} is being removed", name_);
@@ -53,30 +58,30 @@ base::Status Partition::lead_or_follow(const PartitionState& state) {
       epoch_start_ = log_->log_end_offset();
       advance_high_watermark();
     }
-    woken = take_all();  // whoever waited for the old role must look again
+    concerned = everybody();  // whoever waited for the old role must look again
   }
-  wake_all(std::move(woken));
+  tell(std::move(concerned));
   return {};
 }
 
 void Partition::look_at_disk() {
-  WaiterList woken;
+  Concerned concerned;
   {
     absl::MutexLock lock(&mutex_);
     if (!log_ || log_->health().online()) return;
-    woken = take_all();
+    concerned = everybody();
   }
-  wake_all(woken);
+  tell(std::move(concerned));
 }
 
 void Partition::stop() {
-  WaiterList woken;
+  Concerned concerned;
   {
     absl::MutexLock lock(&mutex_);
     role_ = Role::stopped;
-    woken = take_all();
+    concerned = everybody();
   }
-  wake_all(std::move(woken));
+  tell(std::move(concerned));
 }
 
 std::unique_ptr<storage::Log> Partition::release_log() {
@@ -125,7 +130,7 @@ base::Result<storage::AppendInfo> Partition::write(storage::MessageSet& messages
 template <class Records>
 base::Result<AppendOutcome> Partition::append_admitted(Records& records, Acks acks, AppendAs as) {
   AppendOutcome outcome;
-  WaiterList woken;
+  Concerned concerned;
   {
     absl::MutexLock lock(&mutex_);
     if (auto s = check_append(acks); !s) return s.error();
@@ -138,10 +143,10 @@ base::Result<AppendOutcome> Partition::append_admitted(Records& records, Acks ac
     note_unflushed();
     outcome.flushed = !awaits_flush(appended->next_offset());
     advance_high_watermark();
-    woken = take_reached();
+    concerned = reached();
     outcome.replicated = log_->high_watermark() >= appended->next_offset();
   }
-  wake_all(std::move(woken));
+  tell(std::move(concerned));
   return outcome;
 }
 
@@ -218,17 +223,22 @@ void Partition::advance_high_watermark() {
   if (alone) log_->set_high_watermark(log_->log_end_offset());
 }
 
-WaiterList Partition::take_reached() {
-  auto woken = waiting_for_commit_.take_reached(log_->high_watermark());
-  for (auto& waiter : waiting_for_records_.take_reached(log_->log_end_offset())) woken.push_back(std::move(waiter));
-  return woken;
+Partition::Concerned Partition::reached() {
+  auto waiters = waiting_for_commit_.take_reached(log_->high_watermark());
+  for (auto& waiter : waiting_for_records_.take_reached(log_->log_end_offset())) waiters.push_back(std::move(waiter));
+  return {std::move(waiters), watches_.list()};
 }
 
-WaiterList Partition::take_all() {
-  auto woken = waiting_for_commit_.take_all();
-  for (auto& waiter : waiting_for_records_.take_all()) woken.push_back(std::move(waiter));
-  for (auto& waiter : waiting_for_flush_.take_all()) woken.push_back(std::move(waiter));
-  return woken;
+Partition::Concerned Partition::everybody() {
+  auto waiters = waiting_for_commit_.take_all();
+  for (auto& waiter : waiting_for_records_.take_all()) waiters.push_back(std::move(waiter));
+  for (auto& waiter : waiting_for_flush_.take_all()) waiters.push_back(std::move(waiter));
+  return {std::move(waiters), watches_.list()};
+}
+
+void Partition::tell(Concerned concerned) {
+  wake_all(std::move(concerned.waiters));
+  replication::tell(concerned.watches);
 }
 
 Offset Partition::bound_of(Isolation isolation) const {
@@ -394,6 +404,16 @@ void Partition::unpark(const Parked& parked) {
   waiters(parked.what).remove(parked.place);
 }
 
+void Partition::watch(std::shared_ptr<Watch> watch) {
+  absl::MutexLock lock(&mutex_);
+  watches_.add(std::move(watch));
+}
+
+void Partition::unwatch(const Watch& watch) {
+  absl::MutexLock lock(&mutex_);
+  watches_.remove(watch);
+}
+
 std::size_t Partition::waiting() const {
   absl::MutexLock lock(&mutex_);
   return waiting_for_commit_.size() + waiting_for_records_.size() + waiting_for_flush_.size();
@@ -424,8 +444,18 @@ base::Result<bool> Partition::exchange_log(const MakeLog& make) {
 }
 
 base::Result<Offset> Partition::delete_records(Offset to) {
+  Watches::List watches;
+  auto start = [&] {
+    absl::MutexLock lock(&mutex_);
+    watches = watches_.list();
+    return move_log_start(to);
+  }();
+  if (start) replication::tell(watches);
+  return start;
+}
+
+base::Result<Offset> Partition::move_log_start(Offset to) {
   constexpr Offset kHighWatermark{-1};
-  absl::MutexLock lock(&mutex_);
   if (auto s = check_leader(base::kNoLeaderEpoch); !s) return s.error();
   if (!log_->settings().retention.deletes)
     return fail(ErrorCode::policy_violation, "Records of partition {} can not be deleted due to the configured policy",
@@ -440,9 +470,15 @@ base::Result<Offset> Partition::delete_records(Offset to) {
 
 base::Result<std::optional<storage::Log::Deleted>> Partition::apply_retention(base::Timestamp now) {
   constexpr std::size_t kSegmentsPerHold = 16;  // each takes about ten small system calls
-  absl::MutexLock lock(&mutex_);
-  if (!log_ || !log_->health().online()) return std::optional<storage::Log::Deleted>{};
-  return log_->apply_retention(now, kSegmentsPerHold);
+  Watches::List watches;
+  auto deleted = [&]() -> base::Result<std::optional<storage::Log::Deleted>> {
+    absl::MutexLock lock(&mutex_);
+    watches = watches_.list();
+    if (!log_ || !log_->health().online()) return std::optional<storage::Log::Deleted>{};
+    return log_->apply_retention(now, kSegmentsPerHold);
+  }();
+  if (deleted && *deleted) replication::tell(watches);
+  return deleted;
 }
 
 std::optional<LogPlace> Partition::describe_log() const {

@@ -21,6 +21,7 @@
 #include "replication/cluster/announcements.h"
 #include "replication/partition/partition_settings.h"
 #include "replication/partition/waiters.h"
+#include "replication/partition/watches.h"
 #include "storage/log/admission.h"
 #include "storage/log/log.h"
 
@@ -146,6 +147,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::optional<Parked> park_append(base::Offset next_offset, Acks acks, std::shared_ptr<Waiter> waiter)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void unpark(const Parked& parked) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Told of every change from here on, until it is taken out.
+  void watch(std::shared_ptr<Watch> watch) ABSL_LOCKS_EXCLUDED(mutex_);
+  void unwatch(const Watch& watch) ABSL_LOCKS_EXCLUDED(mutex_);
   std::size_t waiting() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Flushes what has been unflushed for flush.ms, in the background.
@@ -197,10 +201,17 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::int32_t in_sync_count() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::int32_t needed_in_sync() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Offset bound_of(Isolation isolation) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  base::Result<base::Offset> move_log_start(base::Offset to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The high watermark follows the slowest in-sync replica.
   void advance_high_watermark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  WaiterList take_reached() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  WaiterList take_all() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Who is to be told of a change, without the lock.
+  struct Concerned {
+    WaiterList waiters;
+    Watches::List watches;
+  };
+  Concerned reached() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Concerned everybody() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void tell(Concerned concerned);
   // Where the segment that holds `offset` ends at the latest.
   base::Offset segment_end_of(base::Offset offset) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Result<OffsetAnswer> known(base::Offset offset, base::Timestamp timestamp) const
@@ -219,7 +230,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Waiters waiting_for_commit_ ABSL_GUARDED_BY(mutex_);   // of the high watermark
   Waiters waiting_for_records_ ABSL_GUARDED_BY(mutex_);  // of the log end
   Waiters waiting_for_flush_ ABSL_GUARDED_BY(mutex_);    // of the recovery point
-  base::Offset flush_wanted_ ABSL_GUARDED_BY(mutex_);    // nothing below is acknowledged before it is flushed
+  Watches watches_ ABSL_GUARDED_BY(mutex_);
+  base::Offset flush_wanted_ ABSL_GUARDED_BY(mutex_);  // nothing below is acknowledged before it is flushed
   std::optional<base::Offset> flushing_to_ ABSL_GUARDED_BY(mutex_);  // the flush under way
 };
 

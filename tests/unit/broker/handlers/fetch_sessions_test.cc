@@ -95,9 +95,9 @@ PartitionAnswer answer(const Told& told) {
 }
 
 std::vector<bool> keep(FetchContext& context, const std::vector<PartitionAnswer>& answers) {
-  std::vector<const PartitionAnswer*> pointers;
-  for (const auto& one : answers) pointers.push_back(&one);
-  return context.keep_news(pointers);
+  std::vector<FetchContext::Outcome> outcomes;
+  for (const auto& one : answers) outcomes.push_back({&one});
+  return context.keep_news(outcomes);
 }
 
 using Numbers = std::vector<int>;

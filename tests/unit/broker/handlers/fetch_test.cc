@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <thread>
+
 #include "protocol/messages/fetch.h"
 #include "tests/support/broker/handler_bench.h"
 
@@ -370,4 +372,166 @@ TEST_CASE("a body that is no fetch closes the connection") {
     bench.handler(request, AnswerSlot(awaited, 0));
   });
   CHECK(awaited->get().kind == Answer::Kind::close);
+}
+
+namespace {
+
+// Fetches of one session, in turn.
+struct SessionOf {
+  Bench& bench;
+  std::int32_t id = 0;
+  std::int32_t epoch = 0;
+
+  FetchRequest next(FetchRequest request) {
+    request.session_id = id;
+    request.session_epoch = epoch++;
+    return request;
+  }
+  FetchResponse ask(const FetchRequest& request) {
+    auto answer = bench.ask<FetchResponse>(bench.handler, next(request), kByName);
+    id = answer.session_id;
+    return answer;
+  }
+  // What the next request would look at.
+  std::vector<std::int32_t> due() {
+    const auto context = bench.sessions.open(next(fetch({})), kByName);
+    std::vector<std::int32_t> out;
+    for (const auto& partition : context->partitions) out.push_back(partition->partition);
+    return out;
+  }
+  static constexpr std::int16_t kByName = 12;
+};
+
+using Numbers = std::vector<std::int32_t>;
+
+}  // namespace
+
+TEST_CASE("an idle session looks at no partition, a busy one at those that changed") {
+  Bench bench;
+  std::vector<std::shared_ptr<replication::Partition>> partitions;
+  for (int i = 0; i < 4; ++i) partitions.push_back(bench.announce({.partition = i}));
+  SessionOf session{bench};
+  session.ask(fetch({{.partition = 0}, {.partition = 1}, {.partition = 2}, {.partition = 3}}));
+  CHECK(session.due().empty());
+
+  REQUIRE(append(*partitions[2], {{"a"}}).ok());
+  REQUIRE(append(*partitions[1], {{"a"}}).ok());
+  REQUIRE(append(*partitions[2], {{"b"}}).ok());
+  CHECK(session.due() == Numbers{2, 1});
+  const auto both = session.ask(fetch({}));
+  REQUIRE(both.responses.size() == 1);
+  CHECK(both.responses[0].partitions.size() == 2);
+  // Not named again, so it is still wanted from where it was.
+  CHECK(session.due() == Numbers{2, 1});
+  CHECK(session.ask(fetch({{.partition = 1, .offset = 1}, {.partition = 2, .offset = 2}})).responses.empty());
+  CHECK(session.due().empty());
+
+  auto forgotten = fetch({});
+  forgotten.forgotten_topics_data.push_back({.topic_id = {}, .topic = "orders", .partitions = {3}});
+  session.ask(forgotten);
+  REQUIRE(append(*partitions[3], {{"a"}}).ok());
+  CHECK(session.due().empty());
+}
+
+TEST_CASE("a session hears of deleted records, of new settings, of another leader and of the end of a partition") {
+  Bench bench;
+  auto partition = bench.announce({});
+  REQUIRE(append(*partition, {{"a", "b", "c"}}).ok());
+  SessionOf session{bench};
+  session.ask(fetch({{.offset = 3}}));
+  CHECK(session.due().empty());
+
+  REQUIRE(partition->delete_records(Offset{2}).ok());
+  CHECK(session.due() == Numbers{0});
+  CHECK(only(session.ask(fetch({}))).log_start_offset == Offset{2});
+  CHECK(session.due().empty());
+
+  partition->change_settings(*partition->settings());
+  CHECK(session.due() == Numbers{0});
+  CHECK(session.ask(fetch({})).responses.empty());
+  CHECK(session.due().empty());
+
+  bench.announce(
+      {.leader_epoch = base::LeaderEpoch{5}, .leader = kOther, .replicas = {kOther, kSelf}, .is_new = false});
+  CHECK(only(session.ask(fetch({}))).error_code == ErrorCode::not_leader_or_follower);
+  bench.announce({.leader_epoch = base::LeaderEpoch{6}, .is_new = false});
+  CHECK(only(session.ask(fetch({}))).error_code == ErrorCode::none);
+  CHECK(session.due().empty());
+
+  bench.stop_replica({.partition = {"orders", 0}, .leader_epoch = base::LeaderEpoch{7}, .remove = true});
+  CHECK(session.due() == Numbers{0});
+  for (int i = 0; i < 2; ++i) CHECK(only(session.ask(fetch({}))).error_code != ErrorCode::none);
+}
+
+TEST_CASE("what the limits of an answer left behind is looked at again without any change") {
+  Bench bench;
+  for (int i = 0; i < 3; ++i) REQUIRE(append(*bench.announce({.partition = i}), {{std::string(1000, 'x')}}).ok());
+  SessionOf session{bench};
+  auto limited = fetch({{.partition = 0}, {.partition = 1}, {.partition = 2}});
+  limited.max_bytes = 1;
+  const auto has_data = [](const FetchResponse& response) {
+    Numbers out;
+    for (const auto& topic : response.responses)
+      for (const auto& one : topic.partitions)
+        if (!one.records.view.empty()) out.push_back(one.partition_index);
+    return out;
+  };
+  CHECK(has_data(session.ask(limited)) == Numbers{0});
+  auto more = fetch({{.partition = 0, .offset = 1}});
+  more.max_bytes = 1;
+  CHECK(has_data(session.ask(more)) == Numbers{1});
+  more = fetch({{.partition = 1, .offset = 1}});
+  more.max_bytes = 1;
+  CHECK(has_data(session.ask(more)) == Numbers{2});
+  CHECK(has_data(session.ask(fetch({{.partition = 2, .offset = 1}}))).empty());
+  CHECK(session.due().empty());
+}
+
+TEST_CASE("a session read with another isolation level looks at everything again") {
+  Bench bench;
+  bench.announce({});
+  SessionOf session{bench};
+  session.ask(fetch({{}}));
+  auto committed = fetch({});
+  committed.isolation_level = 1;
+  const auto context = bench.sessions.open(session.next(committed), SessionOf::kByName);
+  CHECK(context->partitions.size() == 1);
+}
+
+TEST_CASE("a parked session fetch wakes for the partition that changed, whatever was settled before") {
+  Bench bench;
+  std::vector<std::shared_ptr<replication::Partition>> partitions;
+  for (int i = 0; i < 3; ++i) partitions.push_back(bench.announce({.partition = i}));
+  SessionOf session{bench};
+  session.ask(fetch({{.partition = 0}, {.partition = 1}, {.partition = 2}}));
+  for (std::int64_t round = 0; round < 20; ++round) {
+    const auto which = static_cast<std::size_t>(round % 3);
+    auto parked = bench.send(bench.handler, session.next(fetch({}, kForEver)), SessionOf::kByName);
+    CHECK_FALSE(parked->is_there());
+    REQUIRE(append(*partitions[which], {{"a"}}).ok());
+    const auto answer = only(bench.decode<FetchResponse>(parked->get(), SessionOf::kByName));
+    CHECK(answer.partition_index == static_cast<std::int32_t>(which));
+    session.ask(fetch({{.partition = static_cast<std::int32_t>(which), .offset = round / 3 + 1}}));
+  }
+}
+
+TEST_CASE("appends and fetches of many sessions side by side lose no wake-up") {
+  Bench bench;
+  auto partition = bench.announce({});
+  constexpr std::int64_t kRecords = 300;
+  std::vector<SessionOf> sessions(4, SessionOf{bench});
+  for (auto& session : sessions) session.ask(fetch({{}}));
+  std::thread writer([&] {
+    for (std::int64_t i = 0; i < kRecords; ++i) base::invariant(append(*partition, {{"a"}}).ok(), "appended");
+  });
+  for (auto& session : sessions) {
+    std::int64_t at = 0;
+    while (at < kRecords) {
+      auto parked = bench.send(bench.handler, session.next(fetch({{.offset = at}}, kForEver)), SessionOf::kByName);
+      const auto answer = only(bench.decode<FetchResponse>(parked->get(), SessionOf::kByName));
+      REQUIRE(answer.high_watermark > Offset{at});
+      at = answer.high_watermark.raw;
+    }
+  }
+  writer.join();
 }

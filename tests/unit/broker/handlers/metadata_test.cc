@@ -113,8 +113,17 @@ TEST_CASE("a topic nobody knows is created when the client and the broker both a
   CHECK(bench.about({"older"}, 3).topics[0].error_code == ErrorCode::leader_not_available);  // always allowed then
   CHECK(bench.about({"a/b"}, kLatest, true).topics[0].error_code == ErrorCode::invalid_topic_exception);
   CHECK(bench.about({"a/b"}).topics[0].error_code == ErrorCode::unknown_topic_or_partition);
-  // As many copies as the topic of groups wants there are not.
-  CHECK(bench.about({"__consumer_offsets"}, kLatest, true).topics[0].error_code ==
+  CHECK(bench.about({"__consumer_offsets"}, kLatest, true).topics[0].error_code == ErrorCode::leader_not_available);
+  // As many copies as were asked for there are not.
+  const config::DynamicSettings three_copies{
+      config::BrokerSettings::from({{"transaction.state.log.replication.factor", "3"}}).value(),
+      [] { return std::string("localhost"); }};
+  InternalTopics wants_three{three_copies, bench.metadata, bench.lone.controller(), bench.clock};
+  const MetadataHandler refused{{"cluster-1", kSelf}, bench.settings, bench.metadata,
+                                bench.table,          wants_three,    bench.lone.controller()};
+  MetadataRequest request;
+  request.topics.emplace().emplace_back().name = "__transaction_state";
+  CHECK(bench.ask<MetadataResponse>(refused, request, kLatest).topics[0].error_code ==
         ErrorCode::invalid_replication_factor);
 }
 
