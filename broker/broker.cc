@@ -12,16 +12,19 @@
 #include "base/loop.h"
 #include "base/posix_files.h"
 #include "base/random.h"
+#include "broker/group/coordinator.h"
 #include "broker/handlers/api_versions.h"
 #include "broker/handlers/cluster.h"
 #include "broker/handlers/configs.h"
 #include "broker/handlers/delete_records.h"
 #include "broker/handlers/fetch.h"
 #include "broker/handlers/find_coordinator.h"
+#include "broker/handlers/groups.h"
 #include "broker/handlers/list_offsets.h"
 #include "broker/handlers/log_dirs.h"
 #include "broker/handlers/metadata.h"
 #include "broker/handlers/offset_for_epoch.h"
+#include "broker/handlers/offsets.h"
 #include "broker/handlers/produce.h"
 #include "broker/handlers/producer_ids.h"
 #include "broker/handlers/topics.h"
@@ -76,6 +79,15 @@ std::vector<replication::Endpoint> advertised(const config::BrokerSettings& sett
                    .security_protocol = std::string(config::name_of(listener.protocol)),
                    .host = listener.host,
                    .port = listener.port});
+  return out;
+}
+
+// Partitions are never deleted but with their topic.
+std::vector<std::string> deleted_topics(const replication::UpdateMetadata& request) {
+  std::vector<std::string> out;
+  for (const auto& partition : request.partitions)
+    if (partition.leader == replication::kLeaderDuringDelete && partition.partition == 0)
+      out.push_back(partition.topic);
   return out;
 }
 
@@ -146,6 +158,9 @@ struct Broker::Parts {
   std::unique_ptr<replication::Replicas> replicas;
   InternalLeadership leadership{coordinators, clock};
   std::unique_ptr<InternalTopics> internal_topics;
+  std::unique_ptr<GroupCoordinator> groups;
+  std::unique_ptr<OldOffsets> old_offsets;
+  std::unique_ptr<OffsetServices> offset_services;
   std::unique_ptr<storage::CleanService> cleaner;  // null when log.cleaner.enable says no
   std::unique_ptr<replication::Controller> controller;
   std::unique_ptr<replication::Membership> membership;
@@ -331,6 +346,12 @@ Status Broker::Parts::open_logs() {
       *logs, movers ? static_cast<std::size_t>(std::max(*movers, 1)) : dirs->all().size());
   moves->start();
   replicas->use(*moves);
+  groups = std::make_unique<GroupCoordinator>(
+      GroupSettings::from(file()),
+      GroupCoordinator::Parts{
+          .metadata = metadata, .clock = clock, .random = random, .loop = coordinators, .loading = loading});
+  leadership.use_for_groups(groups->calls());
+  groups->start();
   replicas->on_leadership([this](const replication::LeadershipNews& news) { leadership.learn(news); });
   logs->run_every(kLookAtMoves, [this] { moves->look_again(); });
   settings.subscribe([this](const config::SettingsChange& change, const std::shared_ptr<const config::Snapshot>& now) {
@@ -411,6 +432,7 @@ replication::Announcements Broker::Parts::announcements() {
       .update_metadata =
           [this](const replication::UpdateMetadata& request, const Done& done) {
             metadata.update([&](replication::ClusterMetadata& cluster) { cluster.apply(request); });
+            groups->topics_deleted(deleted_topics(request));
             if (!was_announced && metadata.snapshot()->find_broker(id)) end_wait_for_announcement();
             done({});
           },
@@ -472,21 +494,46 @@ void Broker::Parts::add_handlers() {
                     .pool = pool,
                     .max_answer_bytes = file().fetch_max_bytes,
                     .converted = std::make_shared<MemoryBudget>(file().fetch_max_bytes)});
-  const auto serve_api = [this](std::int16_t key, Handler handler, bool any_version = false) {
+  old_offsets = std::make_unique<OldOffsets>(*store);
+  offset_services = std::make_unique<OffsetServices>(
+      OffsetServices{.groups = *groups,
+                     .old_offsets = *old_offsets,
+                     .metadata = metadata,
+                     .clock = clock,
+                     .max_metadata_bytes = GroupSettings::from(file()).max_metadata_bytes});
+  struct How {
+    bool any_version = false;
+    bool no_read_ahead = false;
+  };
+  constexpr How kInTurn{.no_read_ahead = true};  // what a member asks next presumes that it has joined
+  const auto serve_api = [this](std::int16_t key, Handler handler, How how = How()) {
     const auto* api = protocol::find_api(key);
-    apis.add({.api = *api, .versions = api->versions, .handler = std::move(handler), .any_version = any_version});
+    apis.add({.api = *api,
+              .versions = api->versions,
+              .handler = std::move(handler),
+              .no_read_ahead = how.no_read_ahead,
+              .any_version = how.any_version});
   };
   serve_api(0, ProduceHandler(clock, metadata, partitions));
   serve_api(1, FetchHandler(*fetch_services));
   serve_api(2, ListOffsetsHandler(metadata, partitions, pool));
   serve_api(3, MetadataHandler({cluster_id, id}, settings, metadata, partitions, *internal_topics, *controller));
+  serve_api(8, OffsetCommitHandler(*offset_services));
+  serve_api(9, OffsetFetchHandler(*offset_services));
   serve_api(10, FindCoordinatorHandler(*internal_topics, metadata));
-  serve_api(18, ApiVersionsHandler(apis, *features), true);
+  serve_api(11, JoinGroupHandler(*groups), kInTurn);
+  serve_api(12, HeartbeatHandler(*groups));
+  serve_api(13, LeaveGroupHandler(*groups));
+  serve_api(14, SyncGroupHandler(*groups), kInTurn);
+  serve_api(15, DescribeGroupsHandler(*groups));
+  serve_api(16, ListGroupsHandler(*groups));
+  serve_api(18, ApiVersionsHandler(apis, *features), {.any_version = true});
   serve_api(19, CreateTopicsHandler(settings, *controller));
   serve_api(20, DeleteTopicsHandler(*controller));
   serve_api(21, DeleteRecordsHandler(metadata, partitions, *logs, pool));
   serve_api(22, InitProducerIdHandler(*producer_ids));
   serve_api(23, OffsetForEpochHandler(metadata, partitions));
+  serve_api(28, TxnOffsetCommitHandler(*offset_services));
   serve_api(32, DescribeConfigsHandler(id, settings, metadata));
   serve_api(34, AlterReplicaLogDirsHandler({.metadata = metadata,
                                             .dirs = *dirs,
@@ -496,6 +543,8 @@ void Broker::Parts::add_handlers() {
                                             .pool = pool}));
   serve_api(35, DescribeLogDirsHandler(*dirs, partitions, *moves, pool));
   serve_api(37, CreatePartitionsHandler(*controller));
+  serve_api(42, DeleteGroupsHandler(*groups));
+  serve_api(47, OffsetDeleteHandler(*offset_services));
   serve_api(60, DescribeClusterHandler(cluster_id, metadata));
 }
 
@@ -526,6 +575,7 @@ void Broker::stop() {
   if (std::exchange(p.stopped, true)) return;
   if (p.logs_open) p.logs->stop_loading();
   p.leadership.stop();
+  if (p.groups) p.groups->stop();
   if (p.replicas) p.replicas->stop_all();  // whoever waits is told to look for another leader
   if (p.sockets) p.sockets->stop(kDrain);
   if (p.controller) p.controller->stop();

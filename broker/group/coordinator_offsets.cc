@@ -52,7 +52,7 @@ void GroupCoordinator::commit(std::string_view group, CommitRequest request, Com
     codes.assign(codes.size(), code);
     done(codes);
   };
-  auto found = find(group, EmptyId::allowed);
+  auto found = find(group, request.by.transactional ? EmptyId::refused : EmptyId::allowed);
   if (found.error != ErrorCode::none) return refuse(found.error);
   if (!found.entry) {
     // Whoever does without membership may store offsets all the same.

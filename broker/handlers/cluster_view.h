@@ -18,5 +18,6 @@ inline const replication::Endpoint* endpoint_on(const replication::LiveBroker& b
 // (bit n = operation code n).
 inline constexpr std::int32_t kAllClusterOperations = 8096;
 inline constexpr std::int32_t kAllTopicOperations = 3576;
+inline constexpr std::int32_t kAllGroupOperations = 328;
 
 }  // namespace broker

@@ -22,6 +22,9 @@ std::string partition_state(std::string_view topic, base::PartitionIndex partiti
   return fmt::format("{}/{}/partitions/{}/state", kTopics, topic, partition);
 }
 std::string delete_topic(std::string_view topic) { return fmt::format("{}/{}", kDeleteTopics, topic); }
+std::string consumer_offset(std::string_view group, std::string_view topic, base::PartitionIndex partition) {
+  return fmt::format("/consumers/{}/offsets/{}/{}", group, topic, partition);
+}
 std::string config(std::string_view type, std::string_view name) { return fmt::format("/config/{}/{}", type, name); }
 std::string config_change_prefix() { return fmt::format("{}/config_change_", kConfigChanges); }
 std::string log_dir_event_prefix() { return fmt::format("{}/log_dir_event_", kLogDirEvents); }

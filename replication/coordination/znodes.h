@@ -42,6 +42,8 @@ std::string topic_partitions(std::string_view topic);
 std::string partition(std::string_view topic, base::PartitionIndex partition);
 std::string partition_state(std::string_view topic, base::PartitionIndex partition);
 std::string delete_topic(std::string_view topic);
+// Where consumers of before 0.9 keep their offsets.
+std::string consumer_offset(std::string_view group, std::string_view topic, base::PartitionIndex partition);
 // Type: "topics", "brokers", "clients", "users", "ips". The name is as it stands in the path, see sanitize().
 std::string config(std::string_view type, std::string_view name);
 // For creating: the sequence number follows.

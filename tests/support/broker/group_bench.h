@@ -34,8 +34,8 @@ struct Joiner {
 };
 
 struct GroupBench {
-  explicit GroupBench(GroupLimits limits = {.initial_rebalance_delay = std::chrono::milliseconds(0)})
-      : limits(limits), group(limits, now()) {}
+  explicit GroupBench(GroupLimits with = {.initial_rebalance_delay = std::chrono::milliseconds(0)})
+      : limits(with), group(with, now()) {}
 
   Moment now() const {
     return {base::Instant{time},
