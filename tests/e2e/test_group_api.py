@@ -462,12 +462,16 @@ def test_long_names(broker, connection, topic):
 
 
 def test_subscriptions_that_are_none(broker, connection, topic, group, members):
+    if BROKER != "weir":
+        pytest.skip("Apache Kafka never answers some of these joins")
     for i, garbage in enumerate((b"", b"\0", b"\xff\xff\xff\xff", b"\0\1\x7f\xff\xff\xff", bytes(100_000))):
         name = ready(connection, f"{group}-{i}")
         me = stable(broker, members, name, protocols={"range": garbage})[-1]
         assert me.heartbeat() == 0
         assert describe(connection, name)["members"][0]["member_metadata"] == garbage
-        assert delete_offsets(connection, name, {topic: [0]}) in ({(topic, 0): GROUP_SUBSCRIBED_TO_TOPIC}, {(topic, 0): 0}) or OLD
+        # Nobody knows what it reads; but zeros are a subscription, to nothing.
+        in_use = 0 if garbage == bytes(100_000) else GROUP_SUBSCRIBED_TO_TOPIC
+        assert delete_offsets(connection, name, {topic: [0]}) == {(topic, 0): in_use}
         me.leave()
         members.pop().close()
 
