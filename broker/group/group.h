@@ -105,9 +105,9 @@ struct SyncAnswer {
 };
 
 struct LeaveCall {
-  std::string member_id;  // may be empty when the instance is named
-  std::optional<std::string> instance_id;
-  std::string reason;
+  std::string member_id{};  // may be empty when the instance is named
+  std::optional<std::string> instance_id{};
+  std::string reason{};
 };
 
 // A record to be written with acks=all, then reported by Group::stored.
