@@ -68,6 +68,7 @@ GroupSettings GroupSettings::from(const config::BrokerSettings& s) {
   out.max_metadata_bytes =
       static_cast<std::size_t>(std::clamp<std::int64_t>(s.offset_metadata_max_bytes, 0, kLongestText));
   out.commit_timeout = milliseconds(s.offsets_commit_timeout_ms);
+  out.acks = s.offsets_commit_required_acks < 0 ? replication::Acks::all : replication::Acks::leader;
   out.load_buffer_bytes = static_cast<std::size_t>(s.offsets_load_buffer_size);
   out.retention = std::chrono::minutes(s.offsets_retention_minutes);
   out.retention_check_interval = milliseconds(s.offsets_retention_check_interval_ms);
@@ -189,7 +190,7 @@ void GroupCoordinator::write_state(const EntryPtr& entry, StoreGroup store) {
   };
   auto batch = records_.state(entry->id, store.value, parts_.clock.wall());
   if (!batch) return parts_.loop.post([stored, why = batch.error()] { stored(why); });
-  entry->shard->led->append(std::move(*batch), settings_.commit_timeout, std::move(stored));
+  entry->shard->led->append(std::move(*batch), settings_.commit_timeout, std::move(stored), settings_.acks);
 }
 
 void GroupCoordinator::retire(Entry& entry) {

@@ -47,6 +47,7 @@ struct GroupSettings {
   std::chrono::milliseconds max_session_timeout{1'800'000};
   std::size_t max_metadata_bytes = 4096;
   std::chrono::milliseconds commit_timeout{5000};
+  replication::Acks acks = replication::Acks::all;
   std::size_t load_buffer_bytes = 5 << 20;
   std::chrono::milliseconds retention = std::chrono::hours(24 * 7);
   std::chrono::milliseconds retention_check_interval = std::chrono::minutes(10);

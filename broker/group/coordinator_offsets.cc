@@ -105,7 +105,8 @@ void GroupCoordinator::write_commit(const EntryPtr& entry, CommitRequest& reques
           for (auto& code : codes)
             if (code == ErrorCode::none) code = told_of_failed_commit(outcome.error().code);
         answer(codes);
-      });
+      },
+      settings_.acks);
 }
 
 void GroupCoordinator::commit_ended(const EntryPtr& entry, const std::vector<PartitionOffset>& offsets,

@@ -19,6 +19,7 @@
 #include "base/string_map.h"
 #include "broker/group/committed_offsets.h"
 #include "broker/internal_topics/load.h"
+#include "broker/internal_topics/producer.h"
 #include "config/protocol_version.h"
 #include "protocol/internal/group_records.h"
 #include "protocol/records/compression.h"
@@ -31,11 +32,6 @@ struct GroupRecordVersions {
   std::int16_t group = protocol::GroupRecordValue::kWritten;
 
   static GroupRecordVersions of(config::ProtocolVersion version);
-};
-
-struct Producer {
-  base::ProducerId id = base::kNoProducerId;
-  base::ProducerEpoch epoch = base::kNoProducerEpoch;
 };
 
 using PartitionOffset = std::pair<base::TopicPartition, CommittedOffset>;

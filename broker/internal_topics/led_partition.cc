@@ -22,7 +22,7 @@ LedPartition::LedPartition(std::shared_ptr<replication::Partition> partition, ba
 
 LedPartition::~LedPartition() = default;
 
-base::Result<AppendOutcome> LedPartition::write(base::Buffer& batch) const {
+base::Result<AppendOutcome> LedPartition::write(base::Buffer& batch, Acks acks) const {
   if (resigned_) return base::fail(ErrorCode::not_leader_or_follower, "{} was resigned", name());
   auto admission = storage::admit({.records = batch.bytes(),
                                    .version = kBatchesOfAnyCodec,
@@ -32,16 +32,18 @@ base::Result<AppendOutcome> LedPartition::write(base::Buffer& batch) const {
                                   partition_->settings()->admission);
   if (const auto* rejection = std::get_if<storage::Rejection>(&admission)) return rejection->error;
   const AppendAs as{.origin = storage::AppendOrigin::coordinator, .leader_epoch = epoch_};
-  if (auto* messages = std::get_if<storage::MessageSet>(&admission))
-    return partition_->append(*messages, Acks::all, as);
-  return partition_->append(std::get<storage::Admitted>(admission), Acks::all, as);
+  if (auto* messages = std::get_if<storage::MessageSet>(&admission)) return partition_->append(*messages, acks, as);
+  return partition_->append(std::get<storage::Admitted>(admission), acks, as);
 }
 
-void LedPartition::append(base::Buffer batch, std::chrono::milliseconds timeout, Done done) {
+void LedPartition::append(base::Buffer batch, std::chrono::milliseconds timeout, Done done, Acks acks) {
   absl::MutexLock lock(&mutex_);
-  auto written = write(batch);
-  Pending pending{
-      .outcome = base::kNoOffset, .next_offset = {}, .deadline = clock_.now() + timeout, .done = std::move(done)};
+  auto written = write(batch, acks);
+  Pending pending{.outcome = base::kNoOffset,
+                  .next_offset = {},
+                  .deadline = clock_.now() + timeout,
+                  .acks = acks,
+                  .done = std::move(done)};
   if (written) {
     pending.outcome = written->info.base_offset;
     pending.next_offset = written->info.next_offset();
@@ -95,10 +97,10 @@ std::optional<ErrorCode> LedPartition::failure_of(const Pending& pending) {
   if (!pending.outcome) return ErrorCode::none;
   for (;;) {
     if (resigned_) return ErrorCode::not_leader_or_follower;
-    if (const auto verdict = partition_->acknowledged(pending.next_offset, Acks::all, epoch_)) return verdict;
+    if (const auto verdict = partition_->acknowledged(pending.next_offset, pending.acks, epoch_)) return verdict;
     const auto left = pending.deadline - clock_.now();
     if (left <= base::Duration::zero()) return ErrorCode::request_timed_out;
-    parked_ = partition_->park_append(pending.next_offset, Acks::all, shared_from_this());
+    parked_ = partition_->park_append(pending.next_offset, pending.acks, shared_from_this());
     if (!parked_) continue;  // it happened in between: the next look finds it
     if (!timer_) timer_ = loop_.make_timer();
     timer_->arm(left, [self = shared_from_this()] { self->look(); });

@@ -39,10 +39,11 @@ class LedPartition final : public replication::Waiter, public std::enable_shared
   replication::Partition& partition() const { return *partition_; }
   bool resigned() const { return resigned_; }  // any thread; a load looks here whether to go on
 
-  // Appends one batch (protocol::BatchBuilder made it) with acks=all. Any thread, also under the caller's lock: `done`
-  // is never called inside the call but once, later, on the loop; in the order of the appends. The write to the page
-  // cache happens in the call.
-  void append(base::Buffer batch, std::chrono::milliseconds timeout, Done done) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Appends one batch (protocol::BatchBuilder made it), with acks=all unless told otherwise. Any thread, also under the
+  // caller's lock: `done` is never called inside the call but once, later, on the loop; in the order of the appends.
+  // The write to the page cache happens in the call.
+  void append(base::Buffer batch, std::chrono::milliseconds timeout, Done done,
+              replication::Acks acks = replication::Acks::all) ABSL_LOCKS_EXCLUDED(mutex_);
 
   void resign() ABSL_LOCKS_EXCLUDED(mutex_);  // any thread, once
 
@@ -51,11 +52,12 @@ class LedPartition final : public replication::Waiter, public std::enable_shared
     base::Result<base::Offset> outcome;  // an error: to be told when its turn comes
     base::Offset next_offset;
     base::Instant deadline;
+    replication::Acks acks;
     Done done;
   };
 
   void wake() override { look(); }
-  base::Result<replication::AppendOutcome> write(base::Buffer& batch) const;
+  base::Result<replication::AppendOutcome> write(base::Buffer& batch, replication::Acks acks) const;
   void look_soon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // On the loop: answers from the front as far as is known, then waits.
   void look() ABSL_LOCKS_EXCLUDED(mutex_);
