@@ -203,9 +203,9 @@ void GroupCoordinator::retire(Entry& entry) {
 // A group that never came to be leaves no trace.
 void GroupCoordinator::retire_if_unused(Entry& entry) {
   entry.mutex.AssertHeld();
-  const auto& group = entry.group;
-  if (group.state() != GroupState::empty || group.generation() != 0 || group.pending_count() != 0) return;
-  if (group.protocol_type() || !entry.offsets.empty()) return;
+  if (entry.group.state() != GroupState::empty || entry.group.generation() != 0 || entry.group.pending_count() != 0)
+    return;
+  if (entry.group.protocol_type() || !entry.offsets.empty()) return;
   Effects nothing;
   entry.group.kill(ErrorCode::coordinator_not_available, nothing);
   retire(entry);
@@ -302,12 +302,11 @@ GroupDescription GroupCoordinator::describe(std::string_view group) {
   out.error = found.error;
   if (!found.entry) return out;
   absl::MutexLock lock(&found.entry->mutex);
-  const auto& known = found.entry->group;
-  out.state = known.state();
+  out.state = found.entry->group.state();
   if (out.state == GroupState::dead) return out;
-  out.protocol_type = known.protocol_type().value_or("");
-  if (out.state == GroupState::stable) out.protocol = known.protocol().value_or("");
-  out.members = known.members();
+  out.protocol_type = found.entry->group.protocol_type().value_or("");
+  if (out.state == GroupState::stable) out.protocol = found.entry->group.protocol().value_or("");
+  out.members = found.entry->group.members();
   return out;
 }
 

@@ -169,19 +169,18 @@ DeletedOffsets GroupCoordinator::delete_offsets(std::string_view group, const st
   }
   with(found.entry, [&](Entry& entry, Effects&) {
     entry.mutex.AssertHeld();
-    const auto& known = entry.group;
-    if (known.state() == GroupState::dead) {
+    if (entry.group.state() == GroupState::dead) {
       out.error = ErrorCode::group_id_not_found;
       return;
     }
-    const bool empty = known.state() == GroupState::empty;
-    if (!empty && !known.is_consumer_group()) {
+    const bool empty = entry.group.state() == GroupState::empty;
+    if (!empty && !entry.group.is_consumer_group()) {
       out.error = ErrorCode::non_empty_group;
       return;
     }
     std::vector<TopicPartition> gone;
     for (const auto& one : offsets) {
-      const bool in_use = !empty && (!known.topics() || known.topics()->contains(one.topic));
+      const bool in_use = !empty && (!entry.group.topics() || entry.group.topics()->contains(one.topic));
       out.partitions.push_back(in_use ? ErrorCode::group_subscribed_to_topic : ErrorCode::none);
       if (!in_use) gone.push_back(one);
     }
@@ -215,13 +214,13 @@ std::size_t GroupCoordinator::forget_offsets(Entry& entry, const std::vector<Top
   std::vector<TopicPartition> gone;
   for (const auto& one : offsets)
     if (entry.offsets.remove(one.topic, one.partition)) gone.push_back(one);
-  auto& group = entry.group;
-  const bool over = group.state() == GroupState::empty && group.pending_count() == 0 && entry.offsets.empty();
+  const bool over =
+      entry.group.state() == GroupState::empty && entry.group.pending_count() == 0 && entry.offsets.empty();
   // One that only ever kept offsets has left no record of itself.
-  write_tombstones(entry, gone, over && group.generation() > 0);
+  write_tombstones(entry, gone, over && entry.group.generation() > 0);
   if (over) {
     Effects nobody;
-    group.kill(ErrorCode::coordinator_not_available, nobody);
+    entry.group.kill(ErrorCode::coordinator_not_available, nobody);
     retire(entry);
   }
   return gone.size();

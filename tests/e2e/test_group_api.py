@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import *  # noqa: F403
-from harness.group import Member, commit, describe, fetch_offsets, find_coordinator, join_values, ready, stable_group, sync_values
+from harness.group import Member, Transaction, commit, describe, fetch_offsets, find_coordinator, join_values, ready, stable_group, sync_values
 from harness.internal_topics import subscription
 from harness.paths import BROKER
 from harness.process import until
@@ -353,6 +353,41 @@ def test_offsets_expire(cluster):
         assert commit(connection, "other", "t", {0: 1}, 2, retention=1) == {0: 0}
         until(lambda: describe(connection, "other")["group_state"] == "Dead")
         assert describe(connection, "g")["group_state"] == "Empty"
+
+
+@pytest.mark.parametrize("version", range(0, 5))
+@pytest.mark.parametrize("end", [True, False], ids=["commit", "abort"])
+def test_offsets_of_a_transaction(connection, topic, group, version, end):
+    commit(connection, group, topic, {0: 1})
+    transaction = Transaction(connection, group)
+    assert transaction.commit(topic, {0: 2, 7: 1}, version) == {0: 0, 7: UNKNOWN_TOPIC_OR_PARTITION}
+    assert fetch_offsets(connection, group, {topic: [0]}) == {(topic, 0): (1, "", 0)}
+    assert fetch_offsets(connection, group, {topic: [0]}, stable=True) == {(topic, 0): (-1, "", UNSTABLE_OFFSET_COMMIT)}
+    assert fetch_offsets(connection, group, None, stable=True) == {(topic, 0): (-1, "", UNSTABLE_OFFSET_COMMIT)}
+    transaction.end(end)
+    until(lambda: fetch_offsets(connection, group, {topic: [0]}, stable=True)[(topic, 0)][2] == 0)
+    assert fetch_offsets(connection, group) == {(topic, 0): (2, "txn", 0) if end else (1, "", 0)}
+
+
+def test_who_may_commit_in_a_transaction(broker, connection, topic, group, members):
+    transaction = Transaction(connection, group)
+    me = stable(broker, members, group, instances=["i"])[0]
+    mine = {"member_id": me.id, "instance": "i", "generation": me.generation}
+    assert transaction.commit(topic, {0: 1}, 3, **mine) == {0: 0}
+    assert transaction.commit(topic, {0: 1}, 3) == {0: 0}  # older clients do not say who they are
+    assert transaction.commit(topic, {0: 1}, 3, **{**mine, "generation": 9}) == {0: ILLEGAL_GENERATION}
+    assert transaction.commit(topic, {0: 1}, 3, **{**mine, "instance": None, "member_id": "nobody"}) == {0: UNKNOWN_MEMBER_ID}
+    assert transaction.commit(topic, {0: 1}, 3, **{**mine, "member_id": "nobody"}) == {0: FENCED_INSTANCE_ID}
+    assert transaction.commit(topic, {0: 1}, 3, metadata="x" * 4097) == {0: OFFSET_METADATA_TOO_LARGE}
+    assert transaction.commit(topic, {0: 1}, 3, group_id="") == {0: INVALID_GROUP_ID}
+    # An older epoch than the partition has seen is fenced.
+    transaction.end(True)
+    again = Transaction(connection, group)
+    assert again.commit(topic, {0: 5}) == {0: 0}
+    again.end(True)
+    until(lambda: fetch_offsets(connection, group, {topic: [0]}, stable=True) == {(topic, 0): (5, "txn", 0)})
+    assert transaction.commit(topic, {0: 6}) == {0: INVALID_PRODUCER_EPOCH}
+    assert fetch_offsets(connection, group, {topic: [0]}, stable=True) == {(topic, 0): (5, "txn", 0)}
 
 
 def delete_offsets(connection, group, offsets: dict):

@@ -4,7 +4,7 @@ members and every kind of committed offset change hands with the directory."""
 import pytest
 
 from harness.errors import *  # noqa: F403
-from harness.group import Member, commit, describe, fetch_offsets, ready, stable_group
+from harness.group import Member, Transaction, commit, describe, fetch_offsets, ready, stable_group
 from harness.process import until
 from test_disk_exchange import Directory
 
@@ -17,27 +17,6 @@ def members():
     yield made
     for one in made:
         one.close()
-
-
-def transaction(connection, group, offset, end):
-    """Offsets of a transaction, which commits, aborts, or stays open."""
-    name = f"txn-{group}"
-    until(lambda: connection.request("FIND_COORDINATOR", 1, {"key": name, "key_type": 1})["error_code"] == 0, 60)
-
-    def begin():
-        answer = connection.request("INIT_PRODUCER_ID", 1, {"transactional_id": name, "transaction_timeout_ms": 600000})
-        return answer if answer["error_code"] == 0 else None
-
-    ids = {k: v for k, v in until(begin, 60, "a producer id").items() if k.startswith("producer")}
-    values = {"transactional_id": name, "group_id": group, **ids}
-    until(lambda: connection.request("ADD_OFFSETS_TO_TXN", 0, values)["error_code"] == 0, 30)
-    answer = connection.request("TXN_OFFSET_COMMIT", 2, {**values, "topics": [{"name": "t", "partitions": [
-        {"partition_index": 0, "committed_offset": offset, "committed_leader_epoch": -1, "committed_metadata": "txn"}]}]})
-    assert answer["topics"][0]["partitions"][0]["error_code"] == 0
-    if end is not None:
-        assert connection.request("END_TXN", 0, {"transactional_id": name, **ids, "committed": end})["error_code"] == 0
-        until(lambda: fetch_offsets(connection, group, {"t": [0]}, stable=True)[("t", 0)][2] == 0)
-    return ids, name
 
 
 class Story:
@@ -68,9 +47,12 @@ class Story:
             if transactions:
                 for name in ("in-doubt", "done", "undone"):
                     commit(connection, name, "t", {0: 1})
-                self.open = transaction(connection, "in-doubt", 2, None)
-                transaction(connection, "done", 2, True)
-                transaction(connection, "undone", 2, False)
+                for name, end in (("in-doubt", None), ("done", True), ("undone", False)):
+                    transaction = Transaction(connection, name)
+                    assert transaction.commit("t", {0: 2}) == {0: 0}
+                    if end is not None:
+                        transaction.end(end)
+                        until(lambda: fetch_offsets(connection, name, {"t": [0]}, stable=True)[("t", 0)][2] == 0)
 
     def read(self, broker):
         with broker.connect() as connection:

@@ -178,3 +178,33 @@ def stable_group(broker, group, count=1, version=7, instances=None, **more):
             answer = each.receive_sync()
             assert (answer["error_code"], answer["assignment"]) == (0, b"%d" % n)
     return members
+
+
+class Transaction:
+    """Of offsets alone, by a producer of its own."""
+
+    def __init__(self, connection, group: str):
+        self.connection, self.group, self.name = connection, group, f"txn-{group}"
+        until(lambda: connection.request("FIND_COORDINATOR", 1, {"key": self.name, "key_type": 1})["error_code"] == 0, 60)
+
+        def begin():
+            answer = connection.request("INIT_PRODUCER_ID", 1, {"transactional_id": self.name, "transaction_timeout_ms": 600000})
+            return answer if answer["error_code"] == 0 else None
+
+        answer = until(begin, 60, "a producer id")
+        self.ids = {"transactional_id": self.name, "producer_id": answer["producer_id"], "producer_epoch": answer["producer_epoch"]}
+        until(lambda: connection.request("ADD_OFFSETS_TO_TXN", 0, {**self.ids, "group_id": group})["error_code"] == 0, 30)
+
+    def commit(self, topic, offsets: dict, version=2, metadata="txn", generation=-1, member_id="", instance=None, **ids) -> dict:
+        """partition -> error"""
+        values = {**self.ids, "group_id": self.group, **ids, "topics": [{"name": topic, "partitions": [
+            {"partition_index": p, "committed_offset": offset, "committed_metadata": metadata,
+             **({"committed_leader_epoch": -1} if version >= 2 else {})} for p, offset in offsets.items()]}]}
+        if version >= 3:
+            values.update(generation_id=generation, member_id=member_id, group_instance_id=instance)
+        answer = self.connection.request("TXN_OFFSET_COMMIT", version, values)
+        return {p["partition_index"]: p["error_code"] for p in answer["topics"][0]["partitions"]}
+
+    def end(self, commit: bool):
+        answer = self.connection.request("END_TXN", 0, {**self.ids, "committed": commit})
+        assert answer["error_code"] == 0
