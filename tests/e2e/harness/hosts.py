@@ -57,7 +57,7 @@ JAVAS = [java(client.version) for client in JAVA]
 CONFLUENT = Library("confluent", lambda address: [sys.executable, PYTHON, "confluent", address], ["range", "roundrobin", "cooperative-sticky"], static=True)
 # Its sticky strategy fails in itself as soon as a member that has partitions joins again (2.0.2 on Python 3).
 KAFKA_PYTHON = Library("kafka-python", lambda address: [sys.executable, PYTHON, "kafka-python", address], ["range", "roundrobin"])
-SARAMA = sarama("2.8.0")
+SARAMA = sarama("2.7.0")
 SARAMA_AS_FILEBEAT = sarama("1.0.0")
 FRANZ_GO = Library("franz-go", lambda address: [counterpart("franz-go") / "client", address], ["range", "roundrobin", "sticky", "cooperative-sticky"], static=True)
 KAFKAJS = Library("kafkajs", lambda address: ["node", E2E / "clients" / "kafkajs" / "host.js", address], ["RoundRobinAssigner", "range"], env=lambda: KafkaJs().env())
