@@ -70,7 +70,7 @@ def broker_is_killed(broker, hosts, topic, pairs, times):
         broker.kill()
         broker.start()
         for group in groups:
-            hosts.history.until(lambda: group.describe()["group_state"] == "Stable", 30, f"{group} is loaded")
+            hosts.history.until(lambda: group.describe()["group_state"] == "Stable", 60, f"{group} is loaded")
         read = {group: len(group.events("committed", "read")) for group in groups}
         for group in groups:
             hosts.history.until(lambda: len(group.events("committed", "read")) > read[group] + 10, 60, f"{group} goes on")
@@ -83,7 +83,8 @@ def broker_is_killed(broker, hosts, topic, pairs, times):
 
 
 def test_static_members_restart_without_a_rebalance(broker, hosts):
-    static_members_restart(broker, hosts, "static", [(CONFLUENT, "range"), (FRANZ_GO, "cooperative-sticky"), (SARAMA, "roundrobin")])
+    # franz-go's leader makes a plan of its own when it is back, and asks for a rebalance where a sticky one comes out otherwise.
+    static_members_restart(broker, hosts, "static", [(CONFLUENT, "cooperative-sticky"), (FRANZ_GO, "range"), (SARAMA, "roundrobin")])
 
 
 def test_a_killed_broker_keeps_its_groups(broker, hosts):

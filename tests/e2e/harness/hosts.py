@@ -74,11 +74,14 @@ class History:
         with self.lock:
             self.events.append(event)
 
-    def all(self, *kinds, members=None, start: int = 0) -> list:
-        """Events of these kinds from the `start`-th on; one member told them in this order."""
+    def placed(self, *kinds, members=None, start: int = 0) -> list:
+        """(place, event) of these kinds from the `start`-th on; one member told them in this order."""
         with self.lock:
             events = self.events[start:]
-        return [e for e in events if e["event"] in kinds and (members is None or e["member"] in members)]
+        return [(place, e) for place, e in enumerate(events, start) if e["event"] in kinds and (members is None or e["member"] in members)]
+
+    def all(self, *kinds, members=None, start: int = 0) -> list:
+        return [e for _, e in self.placed(*kinds, members=members, start=start)]
 
     def check(self):
         died = self.all("died")
