@@ -144,6 +144,27 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
   bool expired_ = false;
 };
 
+constexpr std::int16_t kTransactionAbortableSince = 11;
+
+// What a producer is told when its coordinator does not know of its batch, or could not be asked. Old and new clients
+// expect INVALID_PRODUCER_EPOCH of a fence, and try again after NOT_ENOUGH_REPLICAS.
+// Source: AddPartitionsToTxnManager and ReplicaManager of Apache Kafka 3.9.1.
+ErrorCode code_of_verification(ErrorCode code, std::int16_t version) {
+  switch (code) {
+    case ErrorCode::transaction_abortable:
+      return version >= kTransactionAbortableSince ? code : ErrorCode::invalid_txn_state;
+    case ErrorCode::producer_fenced:
+      return ErrorCode::invalid_producer_epoch;
+    case ErrorCode::concurrent_transactions:
+    case ErrorCode::coordinator_load_in_progress:
+    case ErrorCode::coordinator_not_available:
+    case ErrorCode::not_coordinator:
+      return ErrorCode::not_enough_replicas;
+    default:
+      return code;
+  }
+}
+
 // Everything one request needs while its partitions are appended one after another.
 struct Appending {
   Request& request;
@@ -151,6 +172,7 @@ struct Appending {
   base::Timestamp now;
   const replication::ClusterMetadata& metadata;
   const replication::PartitionTable& partitions;
+  const VerifyTransaction& verify;
   ProduceResponse out{};
   std::vector<Unacknowledged> waiting{};
   bool any_failed = false;
@@ -185,8 +207,8 @@ struct Appending {
       return refuse(answer, std::move(*rejection), request.version());
     }
     auto* messages = std::get_if<storage::MessageSet>(&admission);
-    const auto appended =
-        messages ? partition->append(*messages, acks) : partition->append(std::get<storage::Admitted>(admission), acks);
+    const auto appended = messages ? partition->append(*messages, acks)
+                                   : append_batch(*partition, std::get<storage::Admitted>(admission), acks, answer);
     if (!appended) return refuse_append(answer, appended.error().code, *partition);
 
     const auto& info = appended->info;
@@ -196,6 +218,28 @@ struct Appending {
     if (acks != Acks::none && (!appended->flushed || (acks == Acks::all && !appended->replicated)))
       waiting.push_back({partition, info.next_offset(), out.responses.size() - 1,
                          out.responses.back().partition_responses.size() - 1});
+  }
+
+  base::Result<replication::AppendOutcome> append_batch(Partition& partition, storage::Admitted& admitted, Acks acks,
+                                                        PartitionAnswer& answer) const {
+    if (!verify || !admitted.producer || !admitted.producer->transactional) return partition.append(admitted, acks);
+    const auto& producer = *admitted.producer;
+    for (;;) {
+      const auto check = partition.check_transaction(producer.id, producer.epoch);
+      if (!check.open) {
+        const auto code = verify(*in.transactional_id, {producer.id, producer.epoch}, partition.name());
+        if (code != ErrorCode::none) {
+          const auto told = code_of_verification(code, request.version());
+          if (told == ErrorCode::not_enough_replicas)
+            answer.error_message = fmt::format(
+                "Unable to verify the partition has been added to the transaction. Underlying error: {}",
+                base::error_name(code));
+          return base::fail(told, "{} is not part of the transaction", partition.name());
+        }
+      }
+      auto appended = partition.append(admitted, acks, {.markers = check.markers});
+      if (appended || appended.error().code != ErrorCode::concurrent_transactions) return appended;
+    }
   }
 
   static void tell_log_start(PartitionAnswer& answer, ErrorCode code, const Partition& partition) {
@@ -247,7 +291,8 @@ void ProduceHandler::operator()(Request& request, AnswerSlot answer) const {
   ProduceRequest in;
   if (!read_body(request, answer, in)) return;
   const auto metadata = metadata_.snapshot();
-  Appending work{.request = request, .in = in, .now = clock_.wall(), .metadata = *metadata, .partitions = partitions_};
+  Appending work{.request = request, .in = in, .now = clock_.wall(), .metadata = *metadata, .partitions = partitions_,
+                 .verify = verify_};
   work.append_all();
 
   if (in.acks == static_cast<std::int16_t>(Acks::none)) {

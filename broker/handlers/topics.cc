@@ -1,5 +1,6 @@
 #include "broker/handlers/topics.h"
 
+#include "broker/dispatch/owed.h"
 #include "broker/dispatch/reply.h"
 #include "config/describe.h"
 #include "protocol/messages/create_partitions.h"
@@ -22,22 +23,6 @@ using Results = std::vector<TopicResult>;
 constexpr std::int16_t kCreatedConfigsSince = 5;
 constexpr std::int16_t kDeleteByIdSince = 6;
 constexpr std::int16_t kDeletionDisabledSince = 3;
-
-// An answer to be filled when the controller is done, possibly after the connection is gone.
-struct Owed {
-  AnswerSlot slot;
-  std::int32_t correlation_id;
-  std::int16_t version;
-
-  template <class M>
-  void reply(const M& message) {
-    slot.fill(protocol::encode_response(correlation_id, version, message));
-  }
-};
-
-std::shared_ptr<Owed> owe(const Request& request, AnswerSlot slot) {
-  return std::make_shared<Owed>(Owed{std::move(slot), request.correlation_id(), request.version()});
-}
 
 replication::NewTopic new_topic(const CreateTopicsRequest::Topic& wanted) {
   replication::NewTopic topic{

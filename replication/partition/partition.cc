@@ -137,6 +137,8 @@ base::Result<AppendOutcome> Partition::append_admitted(Records& records, Acks ac
     if (leads_under_another(as.leader_epoch))
       return fail(ErrorCode::not_leader_or_follower, "{} has leader epoch {}, not {}", name_, state_.leader_epoch,
                   as.leader_epoch);
+    if (as.markers && *as.markers != log_->producers().markers())
+      return fail(ErrorCode::concurrent_transactions, "{} has seen another transaction end", name_);
     auto appended = write(records, as.origin);
     if (!appended) return appended.error();
     outcome.info = *appended;
@@ -156,6 +158,13 @@ base::Result<AppendOutcome> Partition::append(storage::Admitted& admitted, Acks 
 
 base::Result<AppendOutcome> Partition::append(storage::MessageSet& messages, Acks acks, AppendAs as) {
   return append_admitted(messages, acks, as);
+}
+
+TransactionCheck Partition::check_transaction(base::ProducerId id, base::ProducerEpoch epoch) const {
+  absl::MutexLock lock(&mutex_);
+  if (!log_) return {};
+  const auto* known = log_->producers().find(id);
+  return {.open = known && known->epoch() == epoch && known->open_transaction(), .markers = log_->producers().markers()};
 }
 
 std::optional<base::ErrorCode> Partition::acknowledged(Offset next_offset, Acks acks,

@@ -60,6 +60,16 @@ struct ReadOutcome {
 struct AppendAs {
   storage::AppendOrigin origin = storage::AppendOrigin::client;
   base::LeaderEpoch leader_epoch = base::kNoLeaderEpoch;  // -1: not checked; another one is `not_leader_or_follower`
+  // Transactional: TransactionCheck::markers, from before the transaction's coordinator was asked. When markers came
+  // since, his answer may be old: `concurrent_transactions`, and nothing was appended.
+  std::optional<std::uint64_t> markers = std::nullopt;
+};
+
+// Whether a transactional batch may be appended: that is so when its producer has a transaction open here. Otherwise
+// the transaction's coordinator must know that the batch begins one.
+struct TransactionCheck {
+  bool open = false;
+  std::uint64_t markers = 0;
 };
 
 struct AppendOutcome {
@@ -111,6 +121,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
       ABSL_LOCKS_EXCLUDED(mutex_);
   base::Result<AppendOutcome> append(storage::MessageSet& messages, Acks acks, AppendAs as = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
+  TransactionCheck check_transaction(base::ProducerId id, base::ProducerEpoch epoch) const ABSL_LOCKS_EXCLUDED(mutex_);
   // After append: nothing while it waits for a flush or, with acks=all, is not on all in-sync replicas; then the
   // verdict. `leader_epoch` as in AppendAs.
   std::optional<base::ErrorCode> acknowledged(base::Offset next_offset, Acks acks,

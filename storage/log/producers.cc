@@ -108,6 +108,7 @@ Status Producers::check(const TransactionMarker& marker, AppendOrigin origin) co
 
 std::optional<CompletedTransaction> Producers::appended(const TransactionMarker& marker, Offset offset,
                                                         Timestamp timestamp) {
+  ++markers_;
   auto& state = producers_[marker.id];
   state.set_epoch(marker.epoch);
   state.coordinator_epoch_ = marker.coordinator_epoch;

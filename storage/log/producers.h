@@ -142,6 +142,10 @@ class Producers {
   std::vector<ProducerEntry> entries() const;
   void restore(std::span<const ProducerEntry> entries);
 
+  // How many markers were appended since this was made: whoever looked at a transaction before, elsewhere, and finds
+  // another number has to look again.
+  std::uint64_t markers() const { return markers_; }
+
   const ProducerState* find(base::ProducerId id) const;
   bool empty() const { return producers_.empty(); }
   std::size_t size() const { return producers_.size(); }
@@ -155,6 +159,7 @@ class Producers {
   absl::flat_hash_map<base::ProducerId, ProducerState> producers_;
   std::map<base::Offset, base::ProducerId> open_;              // by first offset
   std::map<base::Offset, CompletedTransaction> unreplicated_;  // by first offset; marker at or above high watermark
+  std::uint64_t markers_ = 0;
 };
 
 }  // namespace storage
