@@ -17,6 +17,7 @@
 #include "broker/handlers/cluster.h"
 #include "broker/handlers/configs.h"
 #include "broker/handlers/delete_records.h"
+#include "broker/handlers/describe_transactions.h"
 #include "broker/handlers/fetch.h"
 #include "broker/handlers/find_coordinator.h"
 #include "broker/handlers/groups.h"
@@ -26,14 +27,16 @@
 #include "broker/handlers/offset_for_epoch.h"
 #include "broker/handlers/offsets.h"
 #include "broker/handlers/produce.h"
-#include "broker/handlers/producer_ids.h"
 #include "broker/handlers/topics.h"
+#include "broker/handlers/transactions.h"
+#include "broker/handlers/txn_markers.h"
 #include "broker/host.h"
 #include "broker/internal_topics/creation.h"
 #include "broker/internal_topics/leadership.h"
 #include "broker/network/socket_server.h"
 #include "broker/network_configuration.h"
 #include "broker/stored_settings.h"
+#include "broker/transaction/coordinator.h"
 #include "broker/unserved_security.h"
 #include "config/dynamic.h"
 #include "protocol/messages/registry.h"
@@ -115,6 +118,7 @@ struct Broker::Parts {
   Status join_cluster();
   void serve();
   // ---- and what they are made of
+  void make_coordinators();
   void add_handlers();
   replication::Announcements announcements();
   void end_wait_for_announcement() {
@@ -165,6 +169,9 @@ struct Broker::Parts {
   std::unique_ptr<replication::Controller> controller;
   std::unique_ptr<replication::Membership> membership;
   std::unique_ptr<replication::ProducerIds> producer_ids;
+  MarkerWriter marker_writer{partitions, leadership, coordinators, clock};
+  std::unique_ptr<Markers> markers;
+  std::unique_ptr<TransactionCoordinator> transactions;
 
   std::unique_ptr<FetchSessionCache> fetch_sessions;
   std::unique_ptr<FetchServices> fetch_services;
@@ -464,8 +471,7 @@ Status Broker::Parts::join_cluster() {
                                                                                      : 2,
                                       .session_timeout = milliseconds(file().zookeeper_session_timeout_ms)},
       *store, coordination, clock);
-  internal_topics = std::make_unique<InternalTopics>(settings, metadata, *controller, clock);
-  producer_ids = std::make_unique<replication::ProducerIds>(id, *store, coordination);
+  make_coordinators();
   membership->on_registered([this](std::int64_t) { controller->broker_registered(); });
   controller->start();
   if (auto s = membership->start(); !s) return s;
@@ -476,6 +482,21 @@ Status Broker::Parts::join_cluster() {
   if (!announced.WaitForNotificationWithTimeout(absl::Milliseconds(kFirstAnnouncement.count())))
     log.warn("No controller has announced this broker yet; serving what is known");
   return {};
+}
+
+void Broker::Parts::make_coordinators() {
+  internal_topics = std::make_unique<InternalTopics>(settings, metadata, *controller, clock);
+  producer_ids = std::make_unique<replication::ProducerIds>(id, *store, coordination);
+  markers = std::make_unique<Markers>(id, marker_writer, metadata, coordinators);
+  transactions = std::make_unique<TransactionCoordinator>(TransactionCoordinator::Parts{.settings = settings,
+                                                                                        .topics = *internal_topics,
+                                                                                        .ids = *producer_ids,
+                                                                                        .markers = *markers,
+                                                                                        .loop = coordinators,
+                                                                                        .loading = loading,
+                                                                                        .clock = clock});
+  leadership.use_for_transactions(transactions->calls());
+  transactions->start();
 }
 
 void Broker::Parts::serve() {
@@ -514,7 +535,12 @@ void Broker::Parts::add_handlers() {
               .no_read_ahead = how.no_read_ahead,
               .any_version = how.any_version});
   };
-  serve_api(0, ProduceHandler(clock, metadata, partitions));
+  const auto verify = [this](const std::string& transactional_id, const Producer& producer,
+                             const base::TopicPartition& partition) {
+    const bool wanted = settings.snapshot()->broker->transaction_partition_verification_enable;
+    return wanted ? transactions->verify(transactional_id, producer, partition) : base::ErrorCode::none;
+  };
+  serve_api(0, ProduceHandler(clock, metadata, partitions, verify));
   serve_api(1, FetchHandler(*fetch_services));
   serve_api(2, ListOffsetsHandler(metadata, partitions, pool));
   serve_api(3, MetadataHandler({cluster_id, id}, settings, metadata, partitions, *internal_topics, *controller));
@@ -531,8 +557,12 @@ void Broker::Parts::add_handlers() {
   serve_api(19, CreateTopicsHandler(settings, *controller));
   serve_api(20, DeleteTopicsHandler(*controller));
   serve_api(21, DeleteRecordsHandler(metadata, partitions, *logs, pool));
-  serve_api(22, InitProducerIdHandler(*producer_ids));
+  serve_api(22, InitProducerIdHandler(*producer_ids, *transactions));
   serve_api(23, OffsetForEpochHandler(metadata, partitions));
+  serve_api(24, AddPartitionsToTxnHandler(*transactions, metadata));
+  serve_api(25, AddOffsetsToTxnHandler(*transactions, *internal_topics, settings));
+  serve_api(26, EndTxnHandler(*transactions));
+  serve_api(27, WriteTxnMarkersHandler(marker_writer, settings));
   serve_api(28, TxnOffsetCommitHandler(*offset_services));
   serve_api(32, DescribeConfigsHandler(id, settings, metadata));
   serve_api(34, AlterReplicaLogDirsHandler({.metadata = metadata,
@@ -546,6 +576,9 @@ void Broker::Parts::add_handlers() {
   serve_api(42, DeleteGroupsHandler(*groups));
   serve_api(47, OffsetDeleteHandler(*offset_services));
   serve_api(60, DescribeClusterHandler(cluster_id, metadata));
+  serve_api(61, DescribeProducersHandler(metadata, partitions));
+  serve_api(65, DescribeTransactionsHandler(*transactions));
+  serve_api(66, ListTransactionsHandler(*transactions, clock));
 }
 
 void Broker::Parts::say_welcome() const {

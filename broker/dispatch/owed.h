@@ -1,5 +1,5 @@
-// An answer to be filled when somebody else is done, possibly after the connection is gone. The request is gone by then;
-// what its answer needs of it is kept here.
+// An answer to be filled when somebody else is done, possibly after the connection is gone. The request is gone by
+// then; what its answer needs of it is kept here.
 #pragma once
 
 #include <cstdint>

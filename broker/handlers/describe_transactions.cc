@@ -56,6 +56,8 @@ void DescribeProducersHandler::operator()(Request& request, AnswerSlot answer) c
       to.partition_index = index;
       if (!cluster->find_partition(topic.name, index)) {
         to.error_code = ErrorCode::unknown_topic_or_partition;
+        // Kafka 3.9.1 has words for an unknown topic, and none for an unknown partition.
+        if (!cluster->find_topic(topic.name)) to.error_message = "This server does not host this topic-partition.";
         continue;
       }
       const auto partition = partitions_.find(topic.name, index);

@@ -231,9 +231,9 @@ struct Appending {
         if (code != ErrorCode::none) {
           const auto told = code_of_verification(code, request.version());
           if (told == ErrorCode::not_enough_replicas)
-            answer.error_message = fmt::format(
-                "Unable to verify the partition has been added to the transaction. Underlying error: {}",
-                base::error_name(code));
+            answer.error_message =
+                fmt::format("Unable to verify the partition has been added to the transaction. Underlying error: {}",
+                            base::error_name(code));
           return base::fail(told, "{} is not part of the transaction", partition.name());
         }
       }
@@ -291,7 +291,11 @@ void ProduceHandler::operator()(Request& request, AnswerSlot answer) const {
   ProduceRequest in;
   if (!read_body(request, answer, in)) return;
   const auto metadata = metadata_.snapshot();
-  Appending work{.request = request, .in = in, .now = clock_.wall(), .metadata = *metadata, .partitions = partitions_,
+  Appending work{.request = request,
+                 .in = in,
+                 .now = clock_.wall(),
+                 .metadata = *metadata,
+                 .partitions = partitions_,
                  .verify = verify_};
   work.append_all();
 

@@ -54,7 +54,8 @@ void TransactionCoordinator::load(const ShardPtr& shard) {
           },
       .marker = [](const LoadedMarker&) {},
   };
-  const auto chunk = static_cast<std::size_t>(parts_.settings.snapshot()->broker->transaction_state_log_load_buffer_size);
+  const auto chunk =
+      static_cast<std::size_t>(parts_.settings.snapshot()->broker->transaction_state_log_load_buffer_size);
   const auto result = broker::load(*shard->led, visitor, {.chunk_bytes = chunk}, parts_.clock);
   if (!result) {
     if (!shard->led->resigned())
@@ -64,9 +65,8 @@ void TransactionCoordinator::load(const ShardPtr& shard) {
   if (!transactions.empty())
     log_.info("Finished loading {} transactional ids from {} at leader epoch {} in {}ms", transactions.size(), name,
               shard->led->epoch(), result->took.count());
-  parts_.loop.post([this, shard, transactions = std::move(transactions)]() mutable {
-    loaded(shard, std::move(transactions));
-  });
+  parts_.loop.post(
+      [this, shard, transactions = std::move(transactions)]() mutable { loaded(shard, std::move(transactions)); });
 }
 
 void TransactionCoordinator::give_up(const ShardPtr& shard) {
@@ -235,12 +235,12 @@ void TransactionCoordinator::write(const ShardPtr& shard, const std::string& id,
   known->pending = next.status;
   next.pending.reset();
   auto batch = transaction_batch(id, &next, parts_.clock.wall());
-  shard->led->append(std::move(batch), append_timeout(),
-                     [this, shard, id, next = std::move(next), then = std::move(then)](
-                         const base::Result<base::Offset>& outcome) {
-                       const auto code = outcome ? ErrorCode::none : outcome.error().code;
-                       written(shard, id, next, code_of_failed_write(code), then);
-                     });
+  shard->led->append(
+      std::move(batch), append_timeout(),
+      [this, shard, id, next = std::move(next), then = std::move(then)](const base::Result<base::Offset>& outcome) {
+        const auto code = outcome ? ErrorCode::none : outcome.error().code;
+        written(shard, id, next, code_of_failed_write(code), then);
+      });
 }
 
 void TransactionCoordinator::written(const ShardPtr& shard, const std::string& id, const Transaction& next,
@@ -325,10 +325,11 @@ void TransactionCoordinator::abort_timed_out() {
     for (const auto& [id, transaction] : shard->transactions)
       if (auto next = time_out(transaction, now)) late.emplace_back(id, std::move(*next));
     for (auto& [id, next] : late) {
-      log_.info("Aborting the transaction of {}: producer {} epoch {}, open for {}ms where {}ms are allowed, {} "
-                "partitions. Its producer is fenced.",
-                id, next.producer.id, shard->find(id)->producer.epoch, (now - next.started).count(),
-                next.timeout.count(), next.partitions.size());
+      log_.info(
+          "Aborting the transaction of {}: producer {} epoch {}, open for {}ms where {}ms are allowed, {} "
+          "partitions. Its producer is fenced.",
+          id, next.producer.id, shard->find(id)->producer.epoch, (now - next.started).count(), next.timeout.count(),
+          next.partitions.size());
       write(shard, id, std::move(next), [](ErrorCode) {});  // what failed is found again
     }
   }

@@ -115,7 +115,8 @@ class TransactionCoordinator {
   void write_completion(const ShardPtr& shard, const std::string& id);
   void forget(const ShardPtr& shard, const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard->mutex);
   std::chrono::milliseconds append_timeout() const;
-  void every(std::unique_ptr<base::Timer>& timer, std::chrono::milliseconds period, void (TransactionCoordinator::*work)());
+  void every(std::unique_ptr<base::Timer>& timer, std::chrono::milliseconds period,
+             void (TransactionCoordinator::*work)());
 
   const Parts parts_;
   const base::Logger log_{"weir.TransactionCoordinator"};

@@ -76,8 +76,7 @@ void MarkerWriter::write(const TransactionEnd& end, const base::TopicPartition& 
                              .max_timestamp = (*batch)->max_timestamp(),
                              .append_time = std::nullopt,
                              .producer = std::nullopt};
-  const auto appended =
-      partition->append(admitted, Acks::all, {.origin = storage::AppendOrigin::coordinator});
+  const auto appended = partition->append(admitted, Acks::all, {.origin = storage::AppendOrigin::coordinator});
   if (!appended) return done(appended.error().code);
 
   auto acknowledged = [this, name, producer = end.producer.id, commit = end.outcome == Outcome::commit,

@@ -36,15 +36,13 @@ TxnRecordValue value_of(const Transaction& transaction) {
 }
 
 // A damaged record may say anything; ages are computed from what it says.
-base::Timestamp time_of(std::int64_t ms) {
-  return ms < 0 ? base::kNoTimestamp : base::timestamp_from_ms(ms);
-}
+base::Timestamp time_of(std::int64_t ms) { return ms < 0 ? base::kNoTimestamp : base::timestamp_from_ms(ms); }
 
 }  // namespace
 
 base::Buffer transaction_batch(std::string_view transactional_id, const Transaction* transaction, base::Timestamp now) {
-  const auto key =
-      protocol::write_versioned(TxnRecordKey::kWritten, TxnRecordKey{.transactional_id = std::string(transactional_id)});
+  const auto key = protocol::write_versioned(TxnRecordKey::kWritten,
+                                             TxnRecordKey{.transactional_id = std::string(transactional_id)});
   std::optional<base::Buffer> value;
   if (transaction) value = protocol::write_versioned(TxnRecordValue::kWritten, value_of(*transaction));
   protocol::BatchBuilder builder({});

@@ -141,7 +141,8 @@ base::Result<std::optional<Transaction>> add_partitions(const Transaction* known
   if (auto s = check_producer(known, producer); !s) return s.error();
   if (decided_outcome(known->status)) return concurrent();
   const bool ongoing = known->status == TxnStatus::ongoing;
-  if (ongoing && std::includes(known->partitions.begin(), known->partitions.end(), partitions.begin(), partitions.end()))
+  if (ongoing &&
+      std::includes(known->partitions.begin(), known->partitions.end(), partitions.begin(), partitions.end()))
     return std::optional<Transaction>{};
   auto next = *known;
   next.status = TxnStatus::ongoing;

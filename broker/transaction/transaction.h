@@ -38,18 +38,18 @@ inline constexpr base::ProducerEpoch kLastUsableEpoch{32766};
 constexpr bool is_exhausted(base::ProducerEpoch epoch) { return epoch >= kLastUsableEpoch; }
 
 struct Transaction {
-  Producer producer;  // epoch -1: was never in the log
+  Producer producer{};  // epoch -1: was never in the log
   // Who the producer was before its latest InitProducerId, if that said so: the same request once more is answered with
   // the same. Not in the log, so lost when the coordinator moves.
-  Producer last;
+  Producer last{};
   std::chrono::milliseconds timeout{0};
   TxnStatus status = TxnStatus::empty;
-  std::set<base::TopicPartition> partitions;
+  std::set<base::TopicPartition> partitions{};
   base::Timestamp started = base::kNoTimestamp;
   base::Timestamp updated = base::kNoTimestamp;
 
   // Of the memory only: decided, and on its way to the log or, for Complete*, waiting for its markers.
-  std::optional<TxnStatus> pending;
+  std::optional<TxnStatus> pending{};
   // The epoch was raised to fence a producer, but that did not get into the log; it need not be raised again.
   bool fence_failed = false;
 
@@ -74,11 +74,11 @@ std::optional<Outcome> decided_outcome(TxnStatus status);
 
 struct InitRequest {
   std::chrono::milliseconds timeout{0};
-  std::optional<Producer> expected;  // who the producer believes to be (InitProducerId v3+)
+  std::optional<Producer> expected{};  // who the producer believes to be (InitProducerId v3+)
 };
 struct NeedsProducerId {};
-// A Transaction in PrepareAbort: somebody else's transaction is aborted first, under an epoch above his; the producer is
-// told CONCURRENT_TRANSACTIONS and comes again. Otherwise it is Empty, and its producer is the answer.
+// A Transaction in PrepareAbort: somebody else's transaction is aborted first, under an epoch above his; the producer
+// is told CONCURRENT_TRANSACTIONS and comes again. Otherwise it is Empty, and its producer is the answer.
 base::Result<std::variant<NeedsProducerId, Transaction>> initialise(const Transaction* known,
                                                                     const InitRequest& request,
                                                                     std::optional<base::ProducerId> fresh,

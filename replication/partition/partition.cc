@@ -164,7 +164,8 @@ TransactionCheck Partition::check_transaction(base::ProducerId id, base::Produce
   absl::MutexLock lock(&mutex_);
   if (!log_) return {};
   const auto* known = log_->producers().find(id);
-  return {.open = known && known->epoch() == epoch && known->open_transaction(), .markers = log_->producers().markers()};
+  return {.open = known && known->epoch() == epoch && known->open_transaction(),
+          .markers = log_->producers().markers()};
 }
 
 std::optional<base::ErrorCode> Partition::acknowledged(Offset next_offset, Acks acks,
