@@ -60,7 +60,12 @@ class PendingMarker final : public replication::Waiter, public std::enable_share
 void MarkerWriter::write(const TransactionEnd& end, const base::TopicPartition& name, std::chrono::milliseconds timeout,
                          Done done) {
   auto partition = partitions_.find(name.topic, name.partition);
-  if (!partition) return done(partitions_.why_absent(name.topic, name.partition));
+  if (!partition) {
+    const auto why = partitions_.why_absent(name.topic, name.partition);
+    const bool never_here =
+        why == ErrorCode::not_leader_or_follower && !partitions_.is_loading(name.topic, name.partition);
+    return done(never_here ? ErrorCode::unknown_topic_or_partition : why);
+  }
   if (partition->settings()->admission.record_version < 2) return done(ErrorCode::unsupported_for_message_format);
 
   const auto type = end.outcome == Outcome::commit ? protocol::ControlType::commit : protocol::ControlType::abort;

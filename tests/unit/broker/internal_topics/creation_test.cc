@@ -81,7 +81,7 @@ TEST_CASE("the first who looks for a coordinator has the topic made, and is answ
   CHECK(first.error_message == "The coordinator is not available.");
   CHECK(first.node_id == base::kNoBroker);
   CHECK(first.port == -1);
-  CHECK(eventually([&] { return bench.find("g", type).error_code == ErrorCode::none; }));
+  CHECK(broker::test::eventually([&] { return bench.find("g", type).error_code == ErrorCode::none; }));
   const auto found = bench.find("g", type);
   CHECK(found.error_message == "NONE");
   CHECK(found.node_id == kSelf);
@@ -96,7 +96,7 @@ TEST_CASE("the first who looks for a coordinator has the topic made, and is answ
 TEST_CASE("several coordinators are looked for at once, each with an answer of its own") {
   Bench bench;
   bench.find("g");
-  CHECK(eventually([&] { return bench.find("g").error_code == ErrorCode::none; }));
+  CHECK(broker::test::eventually([&] { return bench.find("g").error_code == ErrorCode::none; }));
   const auto found = bench.find("g", 0, 4);
   REQUIRE(found.coordinators.size() == 2);
   CHECK(found.coordinators[0].key == "g");
@@ -118,7 +118,7 @@ TEST_CASE("a kind of coordinator that there is not") {
 TEST_CASE("no coordinator where the leader is away, or has no address for this client") {
   Bench bench;
   bench.find("g");
-  CHECK(eventually([&] { return bench.find("g").error_code == ErrorCode::none; }));
+  CHECK(broker::test::eventually([&] { return bench.find("g").error_code == ErrorCode::none; }));
   bench.session.listener = "ELSEWHERE";
   CHECK(bench.find("g").error_code == ErrorCode::coordinator_not_available);
   bench.session.listener = "PLAINTEXT";

@@ -84,7 +84,7 @@ TEST_CASE("a new leader epoch ends what waits and what comes, also when the lead
   Bench bench;
   const auto led = bench.led({.topic = kGroups, .replicas = {kSelf, kOther}});
   led->append(batch_of({{"a"}}), kLong, bench.answers.next(0));
-  CHECK(eventually([&] { return led->partition().waiting() == 1; }));
+  CHECK(broker::test::eventually([&] { return led->partition().waiting() == 1; }));
   REQUIRE(bench.tell({.topic = kGroups, .leader_epoch = LeaderEpoch{1}, .replicas = {kSelf}}).partitions.empty());
   CHECK(bench.answers.wait_for(1) == std::vector<std::string>{"0 NOT_LEADER_OR_FOLLOWER"});
   led->append(batch_of({{"b"}}), kLong, bench.answers.next(1));
@@ -96,7 +96,7 @@ TEST_CASE("resigning answers what waits although the partition has not changed")
   Bench bench;
   const auto led = bench.led({.topic = kGroups, .replicas = {kSelf, kOther}});
   led->append(batch_of({{"a"}}), kLong, bench.answers.next(0));
-  CHECK(eventually([&] { return led->partition().waiting() == 1; }));
+  CHECK(broker::test::eventually([&] { return led->partition().waiting() == 1; }));
   led->resign();
   CHECK(bench.answers.wait_for(1) == std::vector<std::string>{"0 NOT_LEADER_OR_FOLLOWER"});
   CHECK(led->partition().waiting() == 0);

@@ -158,7 +158,7 @@ TEST_CASE("an id nobody uses any more is forgotten, in the log too") {
   bench.clock.advance(std::chrono::hours(24 * 7));
   const auto busy = bench.begun("busy");
   bench.on_coordinators([&] { bench.coordinator.forget_expired(); });
-  CHECK(eventually([&] { return !bench.coordinator.describe("idle"); }));
+  CHECK(broker::test::eventually([&] { return !bench.coordinator.describe("idle"); }));
   CHECK(bench.stored().back() == TxnStatus::dead);
   CHECK(bench.describe("busy").status == TxnStatus::ongoing);
 }
@@ -168,7 +168,7 @@ TEST_CASE("a marker waits for the leader of its partition") {
   const auto producer = bench.begun("t");
   bench.tell_metadata({.topic = "bills", .leader_epoch = LeaderEpoch{1}, .leader = kOther});
   REQUIRE(bench.end("t", producer, Outcome::commit) == ErrorCode::none);
-  CHECK(eventually([&] { return !bench.words_of(*bench.orders).empty(); }));
+  CHECK(broker::test::eventually([&] { return !bench.words_of(*bench.orders).empty(); }));
   CHECK(bench.init("t").error().code == ErrorCode::concurrent_transactions);
   CHECK(bench.describe("t").status == TxnStatus::prepare_commit);
   bench.tell_metadata({.topic = "bills", .leader_epoch = LeaderEpoch{2}});
@@ -309,7 +309,7 @@ TEST_CASE("a coordinator that has just been told of its partition does not take 
     }));
   }
   bench.tell(bench.state_topic(LeaderEpoch{1}));
-  CHECK(eventually([&] {
+  CHECK(broker::test::eventually([&] {
     std::size_t waiting = 0;
     bench.on_coordinators([&] { waiting = bench.markers.waiting(); });
     return waiting == 1;
