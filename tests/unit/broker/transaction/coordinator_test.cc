@@ -156,7 +156,7 @@ TEST_CASE("an id nobody uses any more is forgotten, in the log too") {
   Bench bench;
   REQUIRE(bench.init("idle"));
   bench.clock.advance(std::chrono::hours(24 * 7));
-  const auto busy = bench.begun("busy");
+  bench.begun("busy");
   bench.on_coordinators([&] { bench.coordinator.forget_expired(); });
   CHECK(broker::test::eventually([&] { return !bench.coordinator.describe("idle"); }));
   CHECK(bench.stored().back() == TxnStatus::dead);
