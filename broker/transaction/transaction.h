@@ -20,18 +20,12 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "broker/internal_topics/producer.h"
 #include "protocol/internal/txn_records.h"
 
 namespace broker {
 
 using protocol::TxnStatus;
-
-struct Producer {
-  base::ProducerId id = base::kNoProducerId;
-  base::ProducerEpoch epoch = base::kNoProducerEpoch;
-
-  bool operator==(const Producer&) const = default;
-};
 
 // The last epoch but one is never given to a producer: aborting its transaction for it takes one more.
 inline constexpr base::ProducerEpoch kLastUsableEpoch{32766};
