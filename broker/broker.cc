@@ -37,6 +37,7 @@
 #include "broker/network_configuration.h"
 #include "broker/stored_settings.h"
 #include "broker/transaction/coordinator.h"
+#include "broker/transaction/verification.h"
 #include "broker/unserved_security.h"
 #include "config/dynamic.h"
 #include "protocol/messages/registry.h"
@@ -172,6 +173,7 @@ struct Broker::Parts {
   MarkerWriter marker_writer{partitions, leadership, coordinators, clock};
   std::unique_ptr<Markers> markers;
   std::unique_ptr<TransactionCoordinator> transactions;
+  std::unique_ptr<TransactionVerification> verification;
 
   std::unique_ptr<FetchSessionCache> fetch_sessions;
   std::unique_ptr<FetchServices> fetch_services;
@@ -495,6 +497,7 @@ void Broker::Parts::make_coordinators() {
                                                                                         .loop = coordinators,
                                                                                         .loading = loading,
                                                                                         .clock = clock});
+  verification = std::make_unique<TransactionVerification>(settings, *internal_topics, partitions, *transactions);
   leadership.use_for_transactions(transactions->calls());
   transactions->start();
 }
@@ -519,6 +522,7 @@ void Broker::Parts::add_handlers() {
   offset_services = std::make_unique<OffsetServices>(
       OffsetServices{.groups = *groups,
                      .old_offsets = *old_offsets,
+                     .verification = *verification,
                      .metadata = metadata,
                      .clock = clock,
                      .max_metadata_bytes = GroupSettings::from(file()).max_metadata_bytes});
@@ -537,8 +541,7 @@ void Broker::Parts::add_handlers() {
   };
   const auto verify = [this](const std::string& transactional_id, const Producer& producer,
                              const base::TopicPartition& partition) {
-    const bool wanted = settings.snapshot()->broker->transaction_partition_verification_enable;
-    return wanted ? transactions->verify(transactional_id, producer, partition) : base::ErrorCode::none;
+    return verification->of_partition(transactional_id, producer, partition);
   };
   serve_api(0, ProduceHandler(clock, metadata, partitions, verify));
   serve_api(1, FetchHandler(*fetch_services));

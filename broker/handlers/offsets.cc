@@ -27,6 +27,7 @@ constexpr std::int16_t kOwnTimestamp = 1;  // the one version in which clients d
 constexpr std::int16_t kFetchErrorOnTopSince = 2;
 constexpr std::int16_t kFetchManyGroupsSince = 8;
 constexpr std::int16_t kTxnCommitKnowsLoadingSince = 2;
+constexpr std::int16_t kTransactionAbortableSince = 4;
 
 // When a commit expires that is to be kept for so long; no client of ours lives to see the end of the range.
 std::optional<base::Timestamp> expiry(base::Timestamp now, std::int64_t retention_ms) {
@@ -146,6 +147,12 @@ void TxnOffsetCommitHandler::operator()(Request& request, AnswerSlot answer) con
   if (commit.offsets.empty()) return owed->send();
   if (in.producer_id.raw < 0)
     return finish(std::vector<ErrorCode>(commit.offsets.size(), ErrorCode::invalid_producer_id_mapping));
+  auto verified = in.group_id.empty()
+                      ? ErrorCode::none  // refused for that
+                      : services_.verification.of_group(in.transactional_id, commit.producer, in.group_id);
+  if (verified == ErrorCode::transaction_abortable && owed->version < kTransactionAbortableSince)
+    verified = ErrorCode::invalid_txn_state;
+  if (verified != ErrorCode::none) return finish(std::vector<ErrorCode>(commit.offsets.size(), verified));
   services_.groups.commit(in.group_id, std::move(commit), finish);
 }
 

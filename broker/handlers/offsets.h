@@ -7,6 +7,7 @@
 #include "broker/group/coordinator.h"
 #include "broker/group/old_offsets.h"
 #include "broker/network/answers.h"
+#include "broker/transaction/verification.h"
 #include "replication/cluster/metadata.h"
 
 namespace broker {
@@ -15,6 +16,7 @@ namespace broker {
 struct OffsetServices {
   GroupCoordinator& groups;
   OldOffsets& old_offsets;
+  const TransactionVerification& verification;
   const replication::MetadataCache& metadata;
   const base::Clock& clock;
   std::size_t max_metadata_bytes;  // offset.metadata.max.bytes, for commits of version 0

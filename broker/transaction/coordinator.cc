@@ -58,7 +58,7 @@ void TransactionCoordinator::load(const ShardPtr& shard) {
       static_cast<std::size_t>(parts_.settings.snapshot()->broker->transaction_state_log_load_buffer_size);
   const auto result = broker::load(*shard->led, visitor, {.chunk_bytes = chunk}, parts_.clock);
   if (!result) {
-    if (!shard->led->resigned())
+    if (result.error().code != ErrorCode::not_leader_or_follower)
       log_.error("{} cannot be loaded, so nobody can use the transactional ids in it: {}", name, result.error().text());
     return give_up(shard);
   }

@@ -271,6 +271,28 @@ def test_brokers_add_and_verify_many_at_once(connection, topic, version, kind):
     one.finish(True)
 
 
+@pytest.mark.parametrize("version", range(0, 5))
+def test_offsets_are_committed_with_the_transaction_they_belong_to(connection, topic, producer, version, kind):
+    group = f"offsets-{version}"
+
+    def committed_offset():
+        answer = connection.request("OFFSET_FETCH", 5, {"group_id": group, "topics": [
+            {"name": topic, "partition_indexes": [0]}]})
+        return answer["topics"][0]["partitions"][0]["committed_offset"]
+
+    if kind != "kafka-2.7.1":  # which verifies nothing
+        outside = TRANSACTION_ABORTABLE if version >= 4 else INVALID_TXN_STATE
+        assert producer.commit_offset(group, topic, 5, version) == outside
+        assert producer.commit_offset(group, topic, 5, version, producer_id=99999) == INVALID_PRODUCER_ID_MAPPING
+        assert producer.commit_offset(group, topic, 5, version, epoch=7) == INVALID_PRODUCER_EPOCH
+    for commit, offset, seen in ((True, 5, 5), (False, 9, 5), (True, 12, 12)):
+        assert until(lambda: producer.add_offsets(group) == 0)
+        assert producer.commit_offset(group, topic, offset, version) == 0
+        assert committed_offset() in (-1, 5), "not before the end"
+        producer.finish(commit)
+        until(lambda: committed_offset() == seen)
+
+
 # EndTxn
 
 

@@ -77,6 +77,16 @@ class Producer:
         return self.connection.request("ADD_OFFSETS_TO_TXN", version, {
             "transactional_id": self.id, "group_id": group, **self.who(**lies)})["error_code"]
 
+    def commit_offset(self, group: str, topic: str, offset: int, version: int = 2, **lies) -> int:
+        partition = {"partition_index": 0, "committed_offset": offset, "committed_metadata": ""}
+        if version >= 2:
+            partition["committed_leader_epoch"] = -1
+        values = {"transactional_id": self.id, "group_id": group, **self.who(**lies),
+                  "topics": [{"name": topic, "partitions": [partition]}]}
+        if version >= 3:
+            values.update(generation_id=-1, member_id="", group_instance_id=None)
+        return self.connection.request("TXN_OFFSET_COMMIT", version, values)["topics"][0]["partitions"][0]["error_code"]
+
     def end(self, commit: bool, version: int = 2, **lies) -> int:
         return self.connection.request("END_TXN", version, {
             "transactional_id": self.id, "committed": commit, **self.who(**lies)})["error_code"]

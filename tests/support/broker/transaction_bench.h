@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,21 @@ struct TransactionBench : HandlerBench {
                       return coordinator.describe("probe").error().code == base::ErrorCode::transactional_id_not_found;
                     }),
                     "the partition is loaded");
+  }
+  // What an earlier coordinator wrote, before anybody is told to lead.
+  void seed_state_topic(std::span<base::Buffer> batches) {
+    auto follower = state_topic();
+    follower.leader = test_support::kOther;
+    follower.replicas = {test_support::kSelf, test_support::kOther};
+    tell(follower);
+    for (auto& bytes : batches) {
+      auto batch = protocol::Batch::parse(bytes.bytes()).value().value();
+      state_partition().with_log([&](storage::Log& log) {
+        const auto appended =
+            log.append_as_leader({&batch, 1}, base::LeaderEpoch{0}, storage::AppendOrigin::coordinator);
+        base::invariant(appended.ok(), "a seed is appended");
+      });
+    }
   }
   replication::Partition& state_partition() { return *table.find(kTransactionsTopic, 0); }
 

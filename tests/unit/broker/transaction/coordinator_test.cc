@@ -237,13 +237,7 @@ TEST_CASE("whatever the log ends with, the next coordinator goes on from there")
   TransactionBench bench;
   auto orders = bench.announce({.topic = "orders"});
   auto bills = bench.announce({.topic = "bills"});
-  auto state = bench.lead({.topic = std::string(kTransactionsTopic)});
-  for (std::size_t i = 0; i < kept; ++i) {
-    auto batch = protocol::Batch::parse(batches[i].bytes()).value().value();
-    REQUIRE(state->with_log([&](storage::Log& log) {
-      REQUIRE(log.append_as_leader({&batch, 1}, LeaderEpoch{0}, storage::AppendOrigin::coordinator).ok());
-    }));
-  }
+  bench.seed_state_topic(std::span(batches).first(kept));
   bench.lead_state_topic(LeaderEpoch{1});
   const Producer raised{producer.id, ProducerEpoch{1}};
   switch (kept) {
@@ -301,13 +295,7 @@ TEST_CASE("a coordinator that has just been told of its partition does not take 
   }
   TransactionBench bench;
   auto orders = bench.lead({.topic = "orders"});
-  auto state = bench.lead({.topic = std::string(kTransactionsTopic)});
-  for (std::size_t i = 0; i < 3; ++i) {
-    auto batch = protocol::Batch::parse(batches[i].bytes()).value().value();
-    REQUIRE(state->with_log([&](storage::Log& log) {
-      REQUIRE(log.append_as_leader({&batch, 1}, LeaderEpoch{0}, storage::AppendOrigin::coordinator).ok());
-    }));
-  }
+  bench.seed_state_topic(std::span(batches).first(3));
   bench.tell(bench.state_topic(LeaderEpoch{1}));
   CHECK(broker::test::eventually([&] {
     std::size_t waiting = 0;
