@@ -33,7 +33,7 @@ class Later {
 
  private:
   absl::Mutex mutex_;
-  std::optional<T> value_;
+  std::optional<T> value_ ABSL_GUARDED_BY(mutex_);
 };
 
 struct TransactionBench : HandlerBench {

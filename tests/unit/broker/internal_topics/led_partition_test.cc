@@ -40,7 +40,7 @@ struct Answers {
     return lines.size();
   }
   absl::Mutex mutex;
-  std::vector<std::string> lines;
+  std::vector<std::string> lines ABSL_GUARDED_BY(mutex);
 };
 
 struct Bench : HandlerBench {
