@@ -589,6 +589,11 @@ def test_librdkafka_commits_and_aborts(broker, connection):
                          "auto.offset.reset": "earliest"})
     consumer.assign([TopicPartition(topic, p, 0) for p in range(4)])
     read = []
-    until(lambda: (lambda m: m and not m.error() and read.append(m.value()))(consumer.poll(0.2)) or len(read) >= len(expected))
+
+    def read_on():
+        read.extend(m.value() for m in consumer.consume(500, 0.5) if not m.error())
+        return len(read) >= len(expected)
+
+    until(read_on)
     consumer.close()
     assert sorted(read) == expected
