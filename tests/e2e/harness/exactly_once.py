@@ -19,11 +19,11 @@ class Copy:
         self.workers = {}
         self.started = 0
 
-    def start(self, library, transactional_id: str):
+    def start(self, library, transactional_id: str, timeout: int = 60000):
         host = self.hosts.start(library)
         self.started += 1
         host.work(f"{self.name}/{transactional_id}-{self.started}", group=self.name, input=self.input, output=self.output,
-                  txn=f"{self.name}-{transactional_id}", session=6000)
+                  txn=f"{self.name}-{transactional_id}", session=6000, timeout=timeout)
         self.workers[transactional_id] = host
         return host
 

@@ -35,6 +35,7 @@ class Member(threading.Thread):
             self.serve()
             tell(self.member, "left")
         except Fenced as e:
+            self.consumer.close()  # its partitions go to others
             tell(self.member, "fenced", error=str(e))
         except Exception as e:
             tell(self.member, "died", error=repr(e))
