@@ -43,6 +43,7 @@ class Story:
             emptied.close()
             commit(connection, "deleted", "t", {0: 5})
             assert connection.request("DELETE_GROUPS", 1, {"groups_names": ["deleted"]})["results"][0]["error_code"] == 0
+            assert commit(connection, "old", "t", {0: 77, 2: 78}, 0) == {0: 0, 2: 0}
             self.transactions = transactions
             if transactions:
                 for name in ("in-doubt", "done", "undone"):
@@ -62,6 +63,7 @@ class Story:
             for found in groups.values():
                 found["members"].sort(key=lambda m: m["member_id"])
             offsets = {name: fetch_offsets(connection, name, None, 5) for name in NAMES}
+            offsets["old"] = fetch_offsets(connection, "old", {"t": [0, 1, 2]}, 0)
             return groups, offsets
 
     def check(self, broker):
@@ -76,6 +78,7 @@ class Story:
         assert offsets["expiring"] == {("t", 0): (5, "", 0)}
         assert offsets["emptied"] == {("t", 0): (3, "", 0)}
         assert offsets["deleted"] == {}
+        assert offsets["old"] == {("t", 0): (77, "", 0), ("t", 1): (-1, "", UNKNOWN_TOPIC_OR_PARTITION), ("t", 2): (78, "", 0)}
         if self.transactions:
             assert (offsets["in-doubt"][("t", 0)][0], offsets["done"][("t", 0)][0], offsets["undone"][("t", 0)][0]) == (1, 2, 1)
             with broker.connect() as connection:
