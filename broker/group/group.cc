@@ -19,6 +19,9 @@ using std::chrono::milliseconds;
 // forgotten after this, so that clients that give up and try again do not fill the group.
 constexpr milliseconds kNewMemberPatience = std::chrono::minutes(5);
 
+// Clients may ask for no time at all; we do not look more often than this.
+constexpr milliseconds kShortestWait{1000};
+
 // What members are told when the group's record could not be written.
 ErrorCode told_of_failed_store(ErrorCode code) {
   switch (code) {
@@ -360,7 +363,7 @@ void Group::complete_join(Moment at, Effects& out) {
   }
   if (!members_.empty() && !elect_leader_who_joined()) {
     // Static members only, and none of them has joined: until one does or their sessions end.
-    expect_by(*(join_deadline_ = at.now + rebalance_timeout()));
+    expect_by(*(join_deadline_ = at.now + std::max(rebalance_timeout(), kShortestWait)));
     return;
   }
   join_deadline_.reset();

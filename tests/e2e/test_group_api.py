@@ -84,6 +84,12 @@ def test_version_0_keeps_offsets_in_the_metadata(connection, topic, group):
     assert commit(connection, group, topic, {0: 6}, 0, metadata="x" * 5000) == {0: OFFSET_METADATA_TOO_LARGE}
 
 
+def test_names_that_are_no_paths(connection, topic):
+    for name in ("", "..", ".", "a//b", "x\ny"):
+        assert commit(connection, name, topic, {0: 5}, 0) == {0: UNKNOWN_SERVER_ERROR}, name
+        assert fetch_offsets(connection, name, {topic: [0]}, 0)[(topic, 0)][0] == -1
+
+
 # JoinGroup
 
 

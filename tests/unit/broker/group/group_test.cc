@@ -283,6 +283,23 @@ TEST_CASE("static members that are away keep their place; nobody joining prolong
   }
 }
 
+TEST_CASE("static members that want no time to join again do not keep the group busy") {
+  GroupBench bench;
+  bench.settled(1, true);
+  bench.join({.instance_id = "i0", .rebalance_timeout = milliseconds(0)});
+  bench.join({.instance_id = "i1", .rebalance_timeout = milliseconds(0)});
+  REQUIRE(bench.group.state() == GroupState::preparing_rebalance);
+  bench.leave({.instance_id = "i1"});
+  int looks = 0;
+  for (; looks < 100 && bench.group.state() == GroupState::preparing_rebalance; ++looks) {
+    bench.time = std::max(bench.time, bench.group.next_deadline()->time_since_epoch());
+    bench.group.expire(bench.now(), bench.effects);
+    bench.settle();
+  }
+  CHECK(looks <= 11);  // until its session of ten seconds is over
+  CHECK(bench.group.state() == GroupState::empty);
+}
+
 TEST_CASE("a member that is silent for its session is removed; one that waits is alive") {
   GroupBench bench;
   const auto members = bench.settled(2);
