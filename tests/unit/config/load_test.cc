@@ -128,14 +128,14 @@ TEST_CASE("a key whose feature is missing gets one warning when it is set to any
   const auto loaded = load(
       "quota.producer.default=1000\nquota.consumer.default = 9223372036854775807\nssl.key.password=geheim\n"
       "listener.name.a.num.network.threads=3\nlistener.name.a.max.connections=3\n",
-      {"transaction.max.timeout.ms=5"});
+      {"quota.window.num=5"});
   CHECK(
       texts(loaded, base::LogLevel::warn) ==
       std::vector<std::string>{
           "quota.producer.default=1000 (line 1) has no effect yet: this release does not have what it is for",
           "ssl.key.password=[hidden] (line 3) has no effect yet: this release does not have what it is for",
           "listener.name.a.num.network.threads=3 (line 4) has no effect yet: this release does not have what it is for",
-          "transaction.max.timeout.ms=5 (--override) has no effect yet: this release does not have what it is for"});
+          "quota.window.num=5 (--override) has no effect yet: this release does not have what it is for"});
   CHECK(texts(load(""), base::LogLevel::warn).empty());
 }
 
