@@ -601,6 +601,23 @@ def test_requests_to_a_broker_that_is_no_coordinator_yet(cluster):
         find_coordinator(connection, "g")
 
 
+def test_rebalances_explain_themselves(broker, connection, group, members):
+    """One line for each generation, and why members went; nothing for each request."""
+    if BROKER != "weir":
+        pytest.skip("Apache Kafka has its own words")
+    me, other = stable(broker, members, group, 2, session=6000)
+    commit(connection, group, "t", {0: 1})
+    other.leave(4)
+    until(lambda: me.heartbeat() == REBALANCE_IN_PROGRESS)
+    me.join(8, reason="line\nbreak")
+    lines = until(lambda: [x for x in broker.output().splitlines() if f"roup {group} is " in x and "generation 3" in x])
+    assert f"Group {group} is in generation 3 with 1 members, 2 before, after" in lines[0]
+    assert f"The rebalance began because member {other.id} is gone: it left" in lines[0]
+    told = [x for x in broker.output().splitlines() if group in x]
+    assert [x for x in told if f"Member {other.id} (e2e at /127.0.0.1) of group {group} is gone: it left" in x]
+    assert len(told) == 4  # three generations, one member gone
+
+
 # Clients
 
 
