@@ -17,10 +17,9 @@
 #include "base/clock.h"
 #include "base/logging.h"
 #include "tools/client/config_file.h"
-#include "tools/client/connection.h"
 #include "tools/client/options.h"
 #include "tools/client/topic_filter.h"
-#include "tools/console/client_properties.h"
+#include "tools/console/client.h"
 #include "tools/console/record_format.h"
 #include "tools/console/signals.h"
 
@@ -279,32 +278,9 @@ class Source {
 };
 
 Outcome Source::open() {
-  bool resolvable = false;
-  for (const std::string& each : config::split_list(plan_.settings.at("bootstrap.servers"))) {
-    auto address = parse_host_port(each);
-    if (!address)
-      return Failure{"org.apache.kafka.common.KafkaException", "Failed to construct kafka consumer",
-                     "org.apache.kafka.common.config.ConfigException: Invalid url in bootstrap.servers: " + each};
-    if (can_resolve(address->host))
-      resolvable = true;
-    else
-      base::Logger("org.apache.kafka.clients.ClientUtils")
-          .warn("Couldn't resolve server {} from bootstrap.servers as DNS resolution failed for {}", each,
-                address->host);
-  }
-  if (!resolvable)
-    return Failure{"org.apache.kafka.common.KafkaException", "Failed to construct kafka consumer",
-                   "org.apache.kafka.common.config.ConfigException: No resolvable bootstrap urls given in "
-                   "bootstrap.servers"};
-  auto made = make_conf(plan_.settings, Role::consumer);
+  auto made = make_client(plan_.settings, Role::consumer, [](rd_kafka_conf_t*) {});
   if (auto* failure = std::get_if<Failure>(&made)) return *failure;
-  Conf conf = std::move(std::get<Conf>(made));
-  char why[512];
-  handle_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why, sizeof why);
-  if (!handle_)
-    return Failure{"org.apache.kafka.common.KafkaException", "Failed to construct kafka consumer",
-                   fmt::format("org.apache.kafka.common.config.ConfigException: {}", why)};
-  (void)conf.release();  // the handle owns it now
+  handle_ = std::get<Client>(made).release();  // closed in an order of its own
   if (plan_.group) {
     rd_kafka_poll_set_consumer(handle_);
     if (plan_.topic) subscribe({*plan_.topic});

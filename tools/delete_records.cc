@@ -11,11 +11,8 @@
 #include <map>
 #include <set>
 
-#include "base/logging.h"
 #include "base/posix_files.h"
-#include "tools/client/admin.h"
-#include "tools/client/config_file.h"
-#include "tools/client/options.h"
+#include "tools/client/program.h"
 
 namespace tools {
 namespace {
@@ -161,22 +158,12 @@ class DeleteCommand {
 };
 
 int run(int argc, char** argv) {
-  base::log_to_standard_error();
-  base::set_log_level(base::LogLevel::warn);
   Options options = declare();
-  if (auto failure = options.parse(argc, argv)) return die_uncaught(*failure);
-  if (options.empty_command_line()) return refuse_usage(options, options.purpose());
-  if (auto code = answer_help_or_version(options)) return *code;
+  if (auto code = begin_program(options, argc, argv)) return *code;
   if (auto text = options.missing({"bootstrap-server", "offset-json-file"})) return refuse_usage(options, *text);
   if (auto failure = options.check_values()) return die_uncaught(*failure);
 
-  config::Texts given;
-  if (auto path = options.text("command-config")) {
-    auto read = read_config_file(*path);
-    if (auto* failure = std::get_if<Failure>(&read)) return die_uncaught(*failure);
-    given = std::move(std::get<config::Texts>(read));
-  }
-  auto settings = admin_settings(*options.text("bootstrap-server"), given);
+  auto settings = admin_settings(options);
   if (auto* failure = std::get_if<Failure>(&settings)) return die_uncaught(*failure);
   base::PosixFiles files;
   const auto path = *options.text("offset-json-file");

@@ -18,7 +18,7 @@
 #include "tools/client/config_file.h"
 #include "tools/client/connection.h"
 #include "tools/client/options.h"
-#include "tools/console/client_properties.h"
+#include "tools/console/client.h"
 #include "tools/console/line_reader.h"
 #include "tools/console/signals.h"
 
@@ -122,9 +122,6 @@ std::variant<config::Texts, Failure> producer_settings(const Options& options) {
   return settings;
 }
 
-struct FreeHandle {
-  void operator()(rd_kafka_t* handle) const { rd_kafka_destroy(handle); }
-};
 struct FreeTopic {
   void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
 };
@@ -159,7 +156,7 @@ class ConsoleProducer {
   bool topic_known_ = false;
   bool warned_ = false;
   std::string client_id_;
-  std::unique_ptr<rd_kafka_t, FreeHandle> handle_;
+  Client handle_;
   std::unique_ptr<rd_kafka_topic_t, FreeTopic> topic_;
 };
 
@@ -175,38 +172,17 @@ Outcome ConsoleProducer::open(const config::Texts& settings) {
   if (codec != settings.end() && std::find(known.begin(), known.end(), codec->second) == known.end())
     return Failure{"org.apache.kafka.common.KafkaException", "Failed to construct kafka producer",
                    "java.lang.IllegalArgumentException: Unknown compression name: " + codec->second};
-  auto made = make_conf(settings, Role::producer);
-  if (auto* failure = std::get_if<Failure>(&made)) return *failure;
-  Conf conf = std::move(std::get<Conf>(made));
   max_request_size_ = number("max.request.size", max_request_size_);
   max_block_ = std::chrono::milliseconds(number("max.block.ms", max_block_.count()));
   client_id_ = settings.find("client.id")->second;
-
-  bool resolvable = false;
-  for (const std::string& each : config::split_list(settings.find("bootstrap.servers")->second)) {
-    auto address = parse_host_port(each);
-    if (address && can_resolve(address->host))
-      resolvable = true;
-    else
-      base::Logger("org.apache.kafka.clients.ClientUtils")
-          .warn("Couldn't resolve server {} from bootstrap.servers as DNS resolution failed for {}", each,
-                address ? address->host : each);
-  }
-  if (!resolvable)
-    return Failure{"org.apache.kafka.common.KafkaException", "Failed to construct kafka producer",
-                   "org.apache.kafka.common.config.ConfigException: No resolvable bootstrap urls given in "
-                   "bootstrap.servers"};
-
-  char why[512];
   // librdkafka's own bound shall never be the tighter one: the check with Java's words comes first.
-  auto bound = std::to_string(std::clamp<std::int64_t>(max_request_size_ + 1024, 1000, 1'000'000'000));
-  rd_kafka_conf_set(conf.get(), "message.max.bytes", bound.c_str(), why, sizeof why);
-  rd_kafka_conf_set_dr_msg_cb(conf.get(), delivered);
-  handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), why, sizeof why));
-  if (!handle_)
-    return Failure{"org.apache.kafka.common.KafkaException", "Failed to construct kafka producer",
-                   fmt::format("org.apache.kafka.common.config.ConfigException: {}", why)};
-  (void)conf.release();  // the handle owns it now
+  const auto bound = std::to_string(std::clamp<std::int64_t>(max_request_size_ + 1024, 1000, 1'000'000'000));
+  auto made = make_client(settings, Role::producer, [&](rd_kafka_conf_t* conf) {
+    rd_kafka_conf_set(conf, "message.max.bytes", bound.c_str(), nullptr, 0);
+    rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+  });
+  if (auto* failure = std::get_if<Failure>(&made)) return *failure;
+  handle_ = std::move(std::get<Client>(made));
   topic_.reset(rd_kafka_topic_new(handle_.get(), topic_name_.c_str(), nullptr));
   if (!topic_) return failure_of(rd_kafka_last_error());
   return std::nullopt;

@@ -17,9 +17,7 @@
 #include "protocol/messages/delete_topics.h"
 #include "protocol/messages/describe_configs.h"
 #include "protocol/messages/list_partition_reassignments.h"
-#include "tools/client/admin.h"
-#include "tools/client/config_file.h"
-#include "tools/client/options.h"
+#include "tools/client/program.h"
 #include "tools/client/topic_filter.h"
 
 namespace tools {
@@ -537,12 +535,9 @@ int report(const Failure& failure) {
 }
 
 int run(int argc, char** argv) {
-  base::log_to_standard_error();
-  base::set_log_level(base::LogLevel::warn);
   Options options = declare();
-  if (auto failure = options.parse(argc, argv)) return die_uncaught(*failure);
-  if (options.empty_command_line()) return refuse_usage(options, "Create, delete, describe, or change a topic.");
-  if (auto code = answer_help_or_version(options)) return *code;
+  if (argc < 2) return refuse_usage(options, "Create, delete, describe, or change a topic.");
+  if (auto code = begin_program(options, argc, argv)) return *code;
   int actions = 0;
   for (auto action : {"create", "list", "alter", "describe", "delete"}) actions += options.given(action) ? 1 : 0;
   if (actions != 1)
@@ -558,17 +553,11 @@ int run(int argc, char** argv) {
     return die_uncaught(illegal_argument("Only one of --bootstrap-server or --zookeeper must be specified"));
   if (auto text = refused_combination(options)) return refuse_usage(options, *text);
 
-  config::Texts given;
-  if (auto path = options.text("command-config")) {
-    auto read = read_config_file(*path);
-    if (auto* failure = std::get_if<Failure>(&read)) return die_uncaught(*failure);
-    given = std::move(std::get<config::Texts>(read));
-  }
   if (auto failure = options.check_values()) {
     if (failure->exception == "joptsimple.MultipleArgumentsForOptionException") return die_uncaught(*failure);
     return report(*failure);
   }
-  auto settings = admin_settings(*options.text("bootstrap-server"), given);
+  auto settings = admin_settings(options);
   if (auto* failure = std::get_if<Failure>(&settings)) return die_uncaught(*failure);
   auto failure = TopicCommand(options, std::get<AdminSettings>(std::move(settings))).run();
   return failure ? report(*failure) : 0;

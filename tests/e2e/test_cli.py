@@ -224,7 +224,8 @@ def test_installed_in_kafkas_layout(cluster, tmp_path):
         pytest.skip("no cmake")
     prefix = tmp_path / "prefix"
     run(["cmake", "--install", BUILD, "--prefix", prefix])
-    for name in ("kafka-server-start", "kafka-server-stop", "kafka-topics", "kafka-console-producer", "kafka-console-consumer"):
+    for name in ("kafka-server-start", "kafka-server-stop", "kafka-topics", "kafka-console-producer", "kafka-console-consumer", "kafka-consumer-groups",
+                 "kafka-get-offsets", "kafka-transactions", "kafka-verifiable-producer", "kafka-verifiable-consumer"):
         assert (prefix / "bin" / f"{name}.sh").exists(), name
     assert (prefix / "config" / "server.properties").exists()
     port = free_port()

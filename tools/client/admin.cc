@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/bytes.h"
+#include "protocol/messages/find_coordinator.h"
 #include "tools/client/version.h"
 
 namespace tools {
@@ -87,6 +88,10 @@ bool Admin::pause(std::chrono::nanoseconds time, const Call& call) const {
   }
   std::this_thread::sleep_for(time);
   return true;
+}
+
+bool Admin::pause_until_retry(base::Instant deadline) const {
+  return pause(settings_.retry_backoff, {.name = {}, .wall_deadline = {}, .deadline = deadline});
 }
 
 // The Java client's text; people search for it.
@@ -212,6 +217,59 @@ base::Status Admin::learn_brokers(Call& call) {
   return {};
 }
 
+bool Admin::asks_again(ErrorCode code, const Target& target) {
+  if (code == ErrorCode::not_controller) {
+    controller_ = base::kNoBroker;
+    return true;
+  }
+  if (code == ErrorCode::not_coordinator || code == ErrorCode::coordinator_not_available) {
+    if (const auto* coordinator = std::get_if<Coordinator>(&target)) coordinators_.erase(*coordinator);
+    return true;
+  }
+  return code == ErrorCode::coordinator_load_in_progress;
+}
+
+base::Result<base::BrokerId> Admin::find_coordinator(const Coordinator& wanted, Call& call) {
+  if (auto found = coordinators_.find(wanted); found != coordinators_.end() && broker_with(found->second))
+    return found->second;
+  protocol::FindCoordinatorRequest request;
+  request.key = wanted.key;
+  request.key_type = static_cast<std::int8_t>(wanted.kind);
+  request.coordinator_keys = {wanted.key};
+  auto encode = [&](const protocol::RequestHeader& header) { return protocol::encode_request(header, request); };
+  Call finding = call;
+  finding.name = "findCoordinator";
+  while (true) {
+    auto reply = exchange(AnyBroker{}, protocol::kFindCoordinator, encode, finding);
+    if (!reply) return reply.error();
+    protocol::FindCoordinatorResponse answer;
+    auto body = std::as_const(reply->payload).bytes().subspan(reply->body_at);
+    if (auto read = protocol::decode(body, reply->version, answer); !read) return read.error();
+    if (answer.coordinators.empty())  // before version 4 there is one, without a list around it
+      answer.coordinators.push_back(
+          {wanted.key, answer.node_id, answer.host, answer.port, answer.error_code, answer.error_message});
+    const auto& found = answer.coordinators.front();
+    if (found.error_code == ErrorCode::none) {
+      if (!broker_with(found.node_id)) {
+        known_.emplace_back();
+        known_.back().address = {found.host, static_cast<std::uint16_t>(found.port)};
+        known_.back().id = found.node_id;
+      }
+      coordinators_[wanted] = found.node_id;
+      return found.node_id;
+    }
+    if (!asks_again(found.error_code, AnyBroker{})) return base::Error{found.error_code, ""};
+    if (!pause(settings_.retry_backoff, finding)) return timed_out(finding);
+  }
+}
+
+base::Result<Node> Admin::coordinator(const Coordinator& wanted) {
+  Call call = begin("findCoordinator");
+  auto id = find_coordinator(wanted, call);
+  if (!id) return id.error();
+  return Node{*id, broker_with(*id)->address};
+}
+
 // A connected broker for `target`. Tries again until the deadline; then the error says so.
 base::Result<Admin::Broker*> Admin::reach(Target target, Call& call) {
   while (true) {
@@ -219,6 +277,10 @@ base::Result<Admin::Broker*> Admin::reach(Target target, Call& call) {
     if (std::holds_alternative<AnyBroker>(target)) {
       for (Broker& each : known_) candidates.push_back(&each);
       for (Broker& each : bootstrap_) candidates.push_back(&each);
+    } else if (const auto* coordinator = std::get_if<Coordinator>(&target)) {
+      auto id = find_coordinator(*coordinator, call);
+      if (!id) return id.error();
+      candidates.push_back(broker_with(*id));
     } else {
       auto wanted = [&] {
         return std::holds_alternative<Controller>(target) ? controller_ : std::get<base::BrokerId>(target);
@@ -237,6 +299,7 @@ base::Result<Admin::Broker*> Admin::reach(Target target, Call& call) {
       if (each->try_again_at > clock_.now()) next = std::min(next, each->try_again_at);
     if (!std::holds_alternative<AnyBroker>(target)) {
       known_.clear();  // the cluster may have changed: ask it again
+      coordinators_.clear();
       controller_ = base::kNoBroker;
     }
     if (!pause(next - clock_.now(), call)) return timed_out(call);

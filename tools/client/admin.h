@@ -46,14 +46,27 @@ std::variant<AdminSettings, Failure> admin_settings(const std::string& bootstrap
 
 struct AnyBroker {};
 struct Controller {};
-using Target = std::variant<AnyBroker, Controller, base::BrokerId>;
+// The broker that coordinates a group, or a transactional id.
+struct Coordinator {
+  enum class Kind : std::int8_t { group = 0, transaction = 1 };  // FindCoordinator's key types
+  Kind kind = Kind::group;
+  std::string key;
+  auto operator<=>(const Coordinator&) const = default;
+};
+using Target = std::variant<AnyBroker, Controller, Coordinator, base::BrokerId>;
+
+struct Node {
+  base::BrokerId id;
+  HostPort address;
+};
 
 class Admin {
  public:
   Admin(AdminSettings settings, const base::Clock& clock);
 
   // `name` is the Java client's name of the call; it is part of the message when time runs out. `outcome_of` shows
-  // the answer's decisive code, so that an old controller's NOT_CONTROLLER leads to the new one.
+  // the answer's decisive code: one that says "not here" or "not yet" leads to the right broker, or to another question
+  // a little later.
   template <class Response, class Request>
   base::Result<Response> call(
       Target target, std::string_view name, const Request& request,
@@ -65,10 +78,19 @@ class Admin {
   base::Result<protocol::MetadataResponse> metadata(std::string_view name,
                                                     const std::optional<std::vector<std::string>>& topics);
 
+  // Known already when a call went there before.
+  base::Result<Node> coordinator(const Coordinator& wanted);
+
   // The highest version both sides know, or nothing when the broker does not serve the API.
   std::optional<std::int16_t> version_on(Target target, const protocol::Api& api);
 
+  // For questions of several calls: when they must be answered, and the pause before they are asked again. False, and
+  // no more waiting than that, when the deadline comes first.
+  base::Instant deadline() const { return clock_.now() + settings_.api_timeout; }
+  bool pause_until_retry(base::Instant deadline) const;
+
   const AdminSettings& settings() const { return settings_; }
+  const base::Clock& clock() const { return clock_; }
 
  private:
   struct Broker {
@@ -99,6 +121,9 @@ class Admin {
   bool connect(Broker& broker, const Call& call);
   base::Status agree_on_versions(Broker& broker, const Call& call);
   base::Status learn_brokers(Call& call);
+  base::Result<base::BrokerId> find_coordinator(const Coordinator& wanted, Call& call);
+  // True when `code` sends the question to another broker or to a later moment; what was believed is forgotten.
+  bool asks_again(base::ErrorCode code, const Target& target);
   Broker* broker_with(base::BrokerId id);
   std::optional<std::int16_t> common_version(const Broker& broker, const protocol::Api& api) const;
   void drop(Broker& broker);
@@ -112,6 +137,7 @@ class Admin {
   std::vector<Broker> bootstrap_;
   std::vector<Broker> known_;  // as the last metadata had them
   base::BrokerId controller_{-1};
+  std::map<Coordinator, base::BrokerId> coordinators_;
   std::int32_t next_correlation_id_ = 0;
 };
 
@@ -126,8 +152,7 @@ base::Result<Response> Admin::call(Target target, std::string_view name, const R
     Response response;
     auto body = std::as_const(reply->payload).bytes().subspan(reply->body_at);
     if (auto read = protocol::decode(body, reply->version, response); !read) return read.error();
-    if (outcome_of(response) != base::ErrorCode::not_controller) return response;
-    controller_ = base::kNoBroker;
+    if (!asks_again(outcome_of(response), target)) return response;
     if (!pause(settings_.retry_backoff, call)) return timed_out(call);
   }
 }

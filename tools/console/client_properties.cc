@@ -14,7 +14,7 @@ namespace {
 using config::Type;
 
 // How a Java setting becomes one of librdkafka's.
-enum class As { same, kilobytes, buffer, dropped, jaas, assignors, partitioner };
+enum class As { same, kilobytes, buffer, dropped, jaas, assignors, partitioner, reset };
 
 struct Row {
   std::string_view java;
@@ -41,6 +41,7 @@ constexpr Row kRows[] = {
     {"max.in.flight.requests.per.connection", "", Type::integer},
     {"partitioner.class", "partitioner", Type::string, As::partitioner},
     {"partition.assignment.strategy", "", Type::string, As::assignors},
+    {"auto.offset.reset", "", Type::string, As::reset},
     {"fetch.max.wait.ms", "fetch.wait.max.ms", Type::integer},
     {"fetch.min.bytes", "", Type::integer},
     {"fetch.max.bytes", "", Type::integer},
@@ -136,6 +137,9 @@ std::optional<Failure> add(const std::string& key, const std::string& value, Tra
       break;
     case As::assignors:
       out.settings.emplace_back(name, assignors(value));
+      break;
+    case As::reset:
+      out.settings.emplace_back(name, value == "none" ? "error" : value);
       break;
     case As::jaas:
       add_jaas(value, out);

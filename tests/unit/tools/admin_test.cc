@@ -4,8 +4,12 @@
 
 #include "base/bytes.h"
 #include "protocol/messages/create_topics.h"
+#include "protocol/messages/delete_groups.h"
+#include "protocol/messages/delete_records.h"
 #include "protocol/messages/find_coordinator.h"
+#include "protocol/messages/list_offsets.h"
 #include "tests/support/tools/fake_broker.h"
+#include "tools/client/partition_offsets.h"
 
 using base::ErrorCode;
 using namespace std::chrono_literals;
@@ -31,9 +35,10 @@ AdminSettings quick(std::uint16_t port) {
   return settings;
 }
 
-protocol::ApiVersionsResponse versions(std::int16_t metadata_max) {
+protocol::ApiVersionsResponse versions(std::int16_t metadata_max, std::int16_t find_coordinator_max = 3) {
   protocol::ApiVersionsResponse response;
-  response.api_keys = {{3, 0, metadata_max}, {18, 0, 2}, {19, 0, 99}};
+  response.api_keys = {{2, 0, 4},  {3, 0, metadata_max}, {10, 0, find_coordinator_max},
+                       {18, 0, 2}, {19, 0, 99},          {42, 0, 2}};
   return response;
 }
 
@@ -91,17 +96,116 @@ TEST_CASE("an answer that the controller has moved leads to another question") {
   CHECK(asked == 3);
 }
 
+TEST_CASE("a group's request goes to its coordinator, which is looked for until there is one") {
+  base::SystemClock clock;
+  for (std::int16_t find_max : {std::int16_t{0}, std::int16_t{3}, std::int16_t{6}}) {
+    std::atomic<int> searches{0}, asked{0};
+    test::FakeBroker* self = nullptr;
+    test::FakeBroker broker([&](const test::FakeBroker::Request& request) {
+      if (request.api == 18) return frame(request.correlation_id, request.version, versions(9, find_max));
+      if (request.api == 10) {
+        protocol::FindCoordinatorResponse answer;
+        answer.error_code = ++searches == 1 ? ErrorCode::coordinator_not_available : ErrorCode::none;
+        answer.node_id = base::BrokerId{5};
+        answer.host = "127.0.0.1";
+        answer.port = self->port();
+        answer.coordinators = {{"g", answer.node_id, answer.host, answer.port, answer.error_code, std::nullopt}};
+        return frame(request.correlation_id, request.version, answer);
+      }
+      if (request.api != 42) return ordinary(request, self->port(), 9);
+      protocol::DeleteGroupsResponse answer;
+      const ErrorCode codes[] = {ErrorCode::coordinator_load_in_progress, ErrorCode::not_coordinator, ErrorCode::none};
+      answer.results = {{"g", codes[std::min(asked++, 2)]}};
+      return frame(request.correlation_id, request.version, answer);
+    });
+    self = &broker;
+    Admin admin(quick(broker.port()), clock);
+    using Response = protocol::DeleteGroupsResponse;
+    const Coordinator group{Coordinator::Kind::group, "g"};
+    auto answer = admin.call<Response>(group, "deleteConsumerGroups", protocol::DeleteGroupsRequest{},
+                                       [](const Response& r) { return r.results.at(0).error_code; });
+    REQUIRE(answer);
+    CHECK(asked == 3);
+    CHECK(searches == 3);  // not there yet; found; looked for again when it was not the one
+    auto node = admin.coordinator(group);
+    REQUIRE(node);
+    CHECK(node->id == base::BrokerId{5});
+    CHECK(node->address == HostPort{"127.0.0.1", broker.port()});
+    CHECK(searches == 3);
+  }
+}
+
+TEST_CASE("a group whose coordinator may not be known is an error at once") {
+  base::SystemClock clock;
+  test::FakeBroker* self = nullptr;
+  test::FakeBroker broker([&](const test::FakeBroker::Request& request) {
+    if (request.api != 10) return ordinary(request, self->port(), 9);
+    protocol::FindCoordinatorResponse answer;
+    answer.error_code = ErrorCode::group_authorization_failed;
+    return frame(request.correlation_id, request.version, answer);
+  });
+  self = &broker;
+  Admin admin(quick(broker.port()), clock);
+  auto answer = admin.call<protocol::DeleteGroupsResponse>(Coordinator{Coordinator::Kind::group, "g"}, "x",
+                                                           protocol::DeleteGroupsRequest{});
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().code == ErrorCode::group_authorization_failed);
+}
+
+TEST_CASE("offsets are asked of leaders, again while these are only somewhere else") {
+  base::SystemClock clock;
+  std::atomic<int> asked{0};
+  test::FakeBroker* self = nullptr;
+  test::FakeBroker broker([&](const test::FakeBroker::Request& request) {
+    if (request.api == 3) {
+      protocol::MetadataResponse answer;
+      answer.brokers = {{base::BrokerId{5}, "127.0.0.1", self->port(), std::nullopt}};
+      auto& topic = answer.topics.emplace_back();
+      topic.name = "t";
+      for (int i = 0; i < 3; ++i) {
+        auto& partition = topic.partitions.emplace_back();
+        partition.partition_index = i;
+        partition.leader_id = base::BrokerId{i == 2 ? -1 : 5};
+      }
+      return frame(request.correlation_id, request.version, answer);
+    }
+    if (request.api != 2) return ordinary(request, self->port(), 9);
+    const bool again = ++asked == 1;
+    protocol::ListOffsetsResponse answer;
+    auto& topic = answer.topics.emplace_back();
+    topic.name = "t";
+    for (int i = 0; i < 2; ++i) {
+      if (i == 1 && !again) continue;  // it was answered the first time
+      auto& row = topic.partitions.emplace_back();
+      row.partition_index = i;
+      row.error_code = i == 0 && again ? ErrorCode::not_leader_or_follower : ErrorCode::none;
+      row.offset = base::Offset{i * 10 + 7};
+    }
+    return frame(request.correlation_id, request.version, answer);
+  });
+  self = &broker;
+  Admin admin(quick(broker.port()), clock);
+  const auto found =
+      list_offsets(admin, {{"t", 1}, {"t", 0}, {"t", 2}, {"t", 9}, {"nosuch", 0}, {"t", 0}}, kLatestOffset);
+  REQUIRE(found.size() == 5);
+  CHECK(std::get<base::Offset>(found.at({"t", 0})) == base::Offset{7});
+  CHECK(std::get<base::Offset>(found.at({"t", 1})) == base::Offset{17});
+  CHECK(std::get<base::Error>(found.at({"t", 2})).code == ErrorCode::leader_not_available);
+  CHECK(std::get<base::Error>(found.at({"t", 9})).code == ErrorCode::leader_not_available);
+  CHECK(std::get<base::Error>(found.at({"nosuch", 0})).code == ErrorCode::unknown_topic_or_partition);
+  CHECK(asked == 2);
+}
+
 TEST_CASE("an API the broker does not serve is an error at once") {
   base::SystemClock clock;
   test::FakeBroker* self = nullptr;
   test::FakeBroker broker([&](const auto& request) { return ordinary(request, self->port(), 9); });
   self = &broker;
   Admin admin(quick(broker.port()), clock);
-  protocol::FindCoordinatorRequest request;
-  auto answer = admin.call<protocol::FindCoordinatorResponse>(AnyBroker{}, "findCoordinator", request);
+  auto answer = admin.call<protocol::DeleteRecordsResponse>(AnyBroker{}, "x", protocol::DeleteRecordsRequest{});
   REQUIRE_FALSE(answer);
   CHECK(answer.error().code == ErrorCode::unsupported_version);
-  CHECK_FALSE(admin.version_on(AnyBroker{}, protocol::kFindCoordinator));
+  CHECK_FALSE(admin.version_on(AnyBroker{}, protocol::kDeleteRecords));
   CHECK(admin.version_on(AnyBroker{}, protocol::kMetadata) == 9);
 }
 
