@@ -263,7 +263,7 @@ std::string Arguments::usage() const {
   }
   for (std::size_t i = 0; i < alternatives.size(); ++i)
     words.push_back(
-        fmt::format("{} {}{}", i == 0 ? "(" : "|", alternatives[i], i + 1 == alternatives.size() ? ")" : ""));
+        fmt::format("{}{}{}", i == 0 ? "(" : "| ", alternatives[i], i + 1 == alternatives.size() ? ")" : ""));
   if (!command_ && !program_.commands.empty()) words.push_back("COMMAND ...");
   return wrapped(line, words, indent);
 }

@@ -42,6 +42,7 @@ class Scanner {
   std::int64_t number(std::size_t at_least, std::size_t most) {
     std::size_t size = 0;
     while (size < rest_.size() && size < most && is_digit(rest_[size])) ++size;
+    if (size == 0 && at_least == 0) return 0;
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + size, value);
     if (size < at_least || error != std::errc()) failed_ = true;
