@@ -9,7 +9,11 @@ using base::ErrorCode;
 ErrorCode TransactionVerification::of_partition(const std::string& transactional_id, const Producer& producer,
                                                 const base::TopicPartition& partition) const {
   if (!settings_.snapshot()->broker->transaction_partition_verification_enable) return ErrorCode::none;
-  return transactions_.verify(transactional_id, producer, partition);
+  const auto code = transactions_.verify(transactional_id, producer, partition);
+  // Not known whom to ask: nobody has needed the topic yet.
+  if (code == ErrorCode::not_coordinator && !topics_.partition_of(kTransactionsTopic, transactional_id))
+    return ErrorCode::coordinator_not_available;
+  return code;
 }
 
 ErrorCode TransactionVerification::of_group(const std::string& transactional_id, const Producer& producer,

@@ -127,6 +127,29 @@ def test_a_kind_of_coordinator_that_there_is_not(connection, kind):
         assert find_coordinator(connection, "any", 2, 6)["error_code"] == COORDINATOR_NOT_AVAILABLE
 
 
+def test_nobody_coordinates_before_the_first_has_asked_who_does(cluster, kind):
+    broker = cluster.broker(**SETTINGS).start()
+    topic = broker.create_topic("t")
+    with broker.connect() as connection:
+        producer = Producer(connection, "early")
+        assert producer.try_init()["error_code"] == NOT_COORDINATOR
+        producer.producer_id, producer.epoch = 5, 0
+        assert producer.add([(topic, 0)]) == NOT_COORDINATOR
+        assert producer.add_offsets("g") == NOT_COORDINATOR
+        assert producer.end(True) == NOT_COORDINATOR
+        if kind == "kafka-2.7.1":
+            return
+        assert describe_transaction(connection, producer.id)["error_code"] == NOT_COORDINATOR
+        answer = producer.write(topic, [b"v"])
+        assert answer["error_code"] == NOT_ENOUGH_REPLICAS
+        assert answer["error_message"] == ("Unable to verify the partition has been added to the transaction. "
+                                           "Underlying error: COORDINATOR_NOT_AVAILABLE")
+        first = find_coordinator(connection, producer.id)
+        assert (first["error_code"], first["error_message"]) == (COORDINATOR_NOT_AVAILABLE, "The coordinator is not available.")
+        wait_for_coordinator(connection, producer.id)
+        producer.init().begin(topic, [b"v"]).finish(True)
+
+
 # InitProducerId
 
 
