@@ -1,4 +1,5 @@
-"""Kafka Connect, distributed: a file source with exactly-once support and a file sink, their worker killed while they work."""
+"""Kafka Connect, distributed: a file source with exactly-once support and a file sink; their worker, or the broker, is killed
+while they work."""
 
 import json
 import urllib.error
@@ -10,7 +11,7 @@ from harness.process import Process, free_port, run, until
 
 LINES = 3000
 ROUNDS = 6
-KILLS = (1, 3)
+DISTURBED = (1, 3)
 SIGTERM_OF_JAVA = 143
 
 LOG4J = """log4j.rootLogger=INFO, out
@@ -133,18 +134,35 @@ class Copy:
         assert next_number == len(self.lines)
 
 
-def test_a_killed_worker_copies_every_line_once(cluster, tmp_path):
+def copy_lines(cluster, directory: Path, disturb):
+    """Calls disturb(copy, broker) in the middle of some rounds; it writes more lines while something is down."""
     # Open transactions are looked after as often as their timeout is short.
     broker = cluster.broker(transaction_abort_timed_out_transaction_cleanup_interval_ms="1000").start()
-    copy = Copy(tmp_path, broker)
+    copy = Copy(directory, broker)
     for round_ in range(ROUNDS):
         before = len(copy.lines)
         copy.write()
         copy.arrived(before + 1)  # at work on the round, and not done with it
-        if round_ in KILLS:
-            copy.worker.process.kill()
-            copy.write()
-            copy.worker.start()
+        if round_ in DISTURBED:
+            disturb(copy, broker)
     copy.arrived(len(copy.lines))
     assert copy.worker.process.stop(60) == SIGTERM_OF_JAVA
     copy.check()
+
+
+def test_a_killed_worker_copies_every_line_once(cluster, tmp_path):
+    def disturb(copy, _):
+        copy.worker.process.kill()
+        copy.write()
+        copy.worker.start()
+
+    copy_lines(cluster, tmp_path, disturb)
+
+
+def test_a_killed_broker_leaves_every_line_copied_once(cluster, tmp_path):
+    def disturb(copy, broker):
+        broker.kill()
+        copy.write()
+        broker.start()
+
+    copy_lines(cluster, tmp_path, disturb)
