@@ -13,6 +13,7 @@
 #include "base/posix_files.h"
 #include "base/random.h"
 #include "broker/group/coordinator.h"
+#include "broker/handlers/alter_configs.h"
 #include "broker/handlers/api_versions.h"
 #include "broker/handlers/cluster.h"
 #include "broker/handlers/configs.h"
@@ -48,6 +49,7 @@
 #include "replication/coordination/finalized_features.h"
 #include "replication/coordination/membership.h"
 #include "replication/coordination/producer_ids.h"
+#include "replication/coordination/stored_configs.h"
 #include "replication/coordination/znodes.h"
 #include "replication/coordination/zookeeper_store.h"
 #include "replication/partition/replicas.h"
@@ -174,6 +176,8 @@ struct Broker::Parts {
   std::unique_ptr<Markers> markers;
   std::unique_ptr<TransactionCoordinator> transactions;
   std::unique_ptr<TransactionVerification> verification;
+  std::unique_ptr<replication::StoredConfigs> stored_configs;
+  std::unique_ptr<ConfigAlterations> config_alterations;
 
   std::unique_ptr<FetchSessionCache> fetch_sessions;
   std::unique_ptr<FetchServices> fetch_services;
@@ -518,6 +522,8 @@ void Broker::Parts::add_handlers() {
                     .pool = pool,
                     .max_answer_bytes = file().fetch_max_bytes,
                     .converted = std::make_shared<MemoryBudget>(file().fetch_max_bytes)});
+  stored_configs = std::make_unique<replication::StoredConfigs>(*store, coordination);
+  config_alterations = std::make_unique<ConfigAlterations>(id, settings, metadata, *stored_configs);
   old_offsets = std::make_unique<OldOffsets>(*store);
   offset_services = std::make_unique<OffsetServices>(
       OffsetServices{.groups = *groups,
@@ -568,6 +574,7 @@ void Broker::Parts::add_handlers() {
   serve_api(27, WriteTxnMarkersHandler(marker_writer, settings));
   serve_api(28, TxnOffsetCommitHandler(*offset_services));
   serve_api(32, DescribeConfigsHandler(id, settings, metadata));
+  serve_api(33, AlterConfigsHandler(*config_alterations));
   serve_api(34, AlterReplicaLogDirsHandler({.metadata = metadata,
                                             .dirs = *dirs,
                                             .partitions = partitions,
@@ -577,6 +584,7 @@ void Broker::Parts::add_handlers() {
   serve_api(35, DescribeLogDirsHandler(*dirs, partitions, *moves, pool));
   serve_api(37, CreatePartitionsHandler(*controller));
   serve_api(42, DeleteGroupsHandler(*groups));
+  serve_api(44, IncrementalAlterConfigsHandler(*config_alterations));
   serve_api(47, OffsetDeleteHandler(*offset_services));
   serve_api(60, DescribeClusterHandler(cluster_id, metadata));
   serve_api(61, DescribeProducersHandler(metadata, partitions));

@@ -1,11 +1,10 @@
 #include "broker/handlers/configs.h"
 
-#include <absl/strings/numbers.h>
-
 #include <algorithm>
 
 #include "base/logging.h"
 #include "broker/dispatch/reply.h"
+#include "broker/handlers/config_resources.h"
 #include "config/describe.h"
 #include "replication/controller/topic_requests.h"
 
@@ -18,10 +17,6 @@ using protocol::DescribeConfigsRequest;
 using protocol::DescribeConfigsResponse;
 using Config = DescribeConfigsResponse::Result::Config;
 
-// ConfigResource.Type of Kafka's clients.
-constexpr std::int8_t kTopic = 2;
-constexpr std::int8_t kBroker = 4;
-constexpr std::int8_t kBrokerLogger = 8;
 constexpr std::int8_t kLoggerSource = 6;  // DYNAMIC_BROKER_LOGGER_CONFIG
 
 std::vector<Config> shown(std::vector<config::DescribedSetting> settings) {
@@ -76,11 +71,11 @@ void DescribeConfigsHandler::operator()(Request& request, AnswerSlot answer) con
 DescribeConfigsHandler::Shown DescribeConfigsHandler::describe(const Resource& resource) const {
   const auto settings = settings_.snapshot();
   switch (resource.resource_type) {
-    case kTopic:
+    case kTopicResource:
       return describe_topic(resource, *settings);
-    case kBroker:
+    case kBrokerResource:
       return describe_broker(resource, *settings);
-    case kBrokerLogger:
+    case kLoggerResource:
       return describe_loggers(resource);
     default:
       return fail(ErrorCode::invalid_request, "Unsupported resource type: {}", resource.resource_type);
@@ -98,29 +93,19 @@ DescribeConfigsHandler::Shown DescribeConfigsHandler::describe_topic(const Resou
 DescribeConfigsHandler::Shown DescribeConfigsHandler::describe_broker(const Resource& resource,
                                                                       const config::Snapshot& settings) const {
   if (resource.resource_name.empty()) return shown(config::describe_cluster_defaults(settings));
-  if (auto s = check_self(resource.resource_name, " or empty string,"); !s) return s.error();
+  if (auto s = check_own_id(self_, resource.resource_name, fmt::format("{} or empty string,", self_)); !s)
+    return s.error();
   return shown(config::describe_broker(settings));
 }
 
-// One level governs all our log lines, so there is one logger to show.
 DescribeConfigsHandler::Shown DescribeConfigsHandler::describe_loggers(const Resource& resource) const {
   if (resource.resource_name.empty()) return fail(ErrorCode::invalid_request, "Broker id must not be empty");
-  if (auto s = check_self(resource.resource_name, ""); !s) return s.error();
+  if (auto s = check_own_id(self_, resource.resource_name, fmt::format("{}", self_)); !s) return s.error();
   Config root;
-  root.name = "root";
+  root.name = std::string(kRootLogger);
   root.value = std::string(base::log_level_name(base::log_level()));
   root.config_source = kLoggerSource;
   return std::vector<Config>{std::move(root)};
-}
-
-base::Status DescribeConfigsHandler::check_self(std::string_view name, std::string_view alternative) const {
-  std::int32_t id = 0;
-  if (!absl::SimpleAtoi(absl::string_view(name.data(), name.size()), &id))
-    return fail(ErrorCode::invalid_request, "Broker id must be an integer, but it is: {}", name);
-  if (id != self_.raw)
-    return fail(ErrorCode::invalid_request, "Unexpected broker id, expected {}{} but received {}", self_, alternative,
-                name);
-  return {};
 }
 
 }  // namespace broker

@@ -26,7 +26,6 @@ class DescribeConfigsHandler {
   Shown describe_topic(const Resource& resource, const config::Snapshot& settings) const;
   Shown describe_broker(const Resource& resource, const config::Snapshot& settings) const;
   Shown describe_loggers(const Resource& resource) const;
-  base::Status check_self(std::string_view name, std::string_view alternative) const;
 
   const base::BrokerId self_;
   const config::DynamicSettings& settings_;
