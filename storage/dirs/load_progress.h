@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/clock.h"
@@ -20,12 +21,15 @@ struct LoadCounts {
   bool done() const { return partitions_done == partitions; }
 };
 
-// At the pace so far; nothing while there is none.
-std::optional<std::chrono::seconds> time_left(const LoadCounts& counts, base::Duration elapsed);
-// "120 of 2000 partitions, 3.2 of 10.1 GiB, about 45s left"
-std::string describe(const LoadCounts& counts, base::Duration elapsed);
+// One for each data directory. They are opened side by side, each at the pace of its own disk and threads.
+using LoadCountsOfAll = std::span<const LoadCounts>;
+LoadCounts sum(LoadCountsOfAll directories);
+// Of the directory that takes longest, each at its pace so far; nothing while one has none.
+std::optional<std::chrono::seconds> time_left(LoadCountsOfAll directories, base::Duration elapsed);
+// "120 of 2000 partitions, 3.2 of 10.1 GiB at 512 MiB/s, about 45s left"
+std::string describe(LoadCountsOfAll directories, base::Duration elapsed);
 
-// Any thread.
+// Of one data directory. Any thread.
 struct LoadProgress {
   std::atomic<std::uint64_t> partitions{0};
   std::atomic<std::uint64_t> partitions_done{0};

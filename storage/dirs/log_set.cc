@@ -171,7 +171,7 @@ Result<bool> LogSet::remove_unopened(const TopicPartition& partition) {
     const auto now = entries_.find(partition);
     if (now == entries_.end() || now->second.loading != loading)
       return false;  // it was open before it could be stopped
-    ++progress_.partitions_done;
+    ++loading->progress.partitions_done;
   }
   const auto delay = settings_of_(partition.topic).file_delete_delay;
   if (auto s = rename_away(partition, directory, loading->path, delay); !s) return s.error();

@@ -61,7 +61,9 @@ class LogSet {
   // False when this log is not being opened. Otherwise `then` is called once it can be taken or its directory is lost,
   // on a thread that has other logs to open; not when the loading is stopped.
   bool when_loaded(const TopicPartition& partition, std::function<void()> then) ABSL_LOCKS_EXCLUDED(mutex_);
-  const LoadProgress& progress() const { return progress_; }
+  // How far the loading is: of all directories together, or of each by its path. After open().
+  LoadCounts progress() const;
+  std::vector<std::pair<std::string, LoadCounts>> progress_by_directory() const;
   // More periodic work, for logs that others hold. Before start(); first run when `every` has passed, and after half a
   // minute at the latest, as in Kafka.
   void run_every(std::chrono::milliseconds every, std::function<void()> work) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -131,6 +133,7 @@ class LogSet {
     const TopicPartition partition;
     const std::string path;
     const StoredOffsets stored;
+    LoadProgress& progress;   // of its directory
     std::uint64_t bytes = 0;  // to be read; written before anybody opens it
     std::atomic<bool> give_up{false};
     bool running = false;
@@ -222,7 +225,11 @@ class LogSet {
   std::size_t unopened_ ABSL_GUARDED_BY(mutex_) = 0;  // logs some thread has still to look at
   std::vector<std::unique_ptr<Crew>> crews_ ABSL_GUARDED_BY(mutex_);
   base::Instant loading_since_{};
-  LoadProgress progress_;
+  struct DirectoryProgress {
+    std::string directory;
+    LoadProgress progress;
+  };
+  std::vector<std::unique_ptr<DirectoryProgress>> progress_;  // made by open(), and then only counted in
   std::thread thread_;
 };
 

@@ -90,6 +90,9 @@ Status LogSet::open_directory(const std::shared_ptr<DirectoryHealth>& directory,
   }
   auto clean = dirs_.take_clean_marker(*directory);
   if (!clean) return clean.error();
+  auto& progress = progress_.emplace_back(std::make_unique<DirectoryProgress>())->progress;
+  progress_.back()->directory = directory->path();
+  progress.partitions = found.size();
   std::unique_ptr<Crew> crew(
       new Crew{directory, *clean, base::BlockingPool(options_.recovery_threads_per_dir, "log-recovery"), {}});
   absl::MutexLock lock(&mutex_);
@@ -101,11 +104,10 @@ Status LogSet::open_directory(const std::shared_ptr<DirectoryHealth>& directory,
                                .log_start = find_in(log_starts, one.partition),
                                .high_watermark = find_in(high_watermarks, one.partition),
                                .cleaned_to = find_in(cleaned, one.partition)};
-    auto loading = std::make_shared<Loading>(one.partition, one.path, stored);
+    auto loading = std::make_shared<Loading>(one.partition, one.path, stored, progress);
     crew->work.push_back(loading);
     entries_[one.partition] = {directory, nullptr, nullptr, std::move(loading)};
   }
-  progress_.partitions += found.size();
   crews_.push_back(std::move(crew));
   return {};
 }
@@ -131,7 +133,7 @@ void LogSet::measure_and_load(Crew& crew) {
       const auto from = loading->stored.recovery_point.value_or(Offset{0});
       // What cannot be measured will fail to open, and be reported then.
       if (auto bytes = bytes_to_recover(services_.files, loading->path, from)) loading->bytes = *bytes;
-      progress_.bytes += loading->bytes;
+      loading->progress.bytes += loading->bytes;
     }
     std::stable_sort(crew.work.begin(), crew.work.end(),
                      [](const auto& a, const auto& b) { return a->bytes < b->bytes; });
@@ -163,7 +165,7 @@ std::unique_ptr<Log> LogSet::open_log(Crew& crew, Loading& loading) {
                   .high_watermark = loading.stored.high_watermark,
                   .cleaned_to = loading.stored.cleaned_to,
                   .crew = {.give_up = &loading.give_up,
-                           .bytes_read = &progress_.bytes_done,
+                           .bytes_read = &loading.progress.bytes_done,
                            .helpers = options_.recovery_threads_per_dir - 1,
                            .offer = [&crew](std::function<void()> work) { crew.pool.submit(std::move(work)); }}});
   if (opened) {
@@ -187,7 +189,7 @@ void LogSet::loaded(Loading& loading, std::unique_ptr<Log> log) {
     loading.running = false;
     --unopened_;
     if (!log && loading.give_up) return;
-    ++progress_.partitions_done;
+    ++loading.progress.partitions_done;
     then.swap(loading.then);
     const auto entry = entries_.find(loading.partition);
     base::invariant(entry != entries_.end(), "a log that is being opened is listed");
@@ -197,10 +199,22 @@ void LogSet::loaded(Loading& loading, std::unique_ptr<Log> log) {
       entries_.erase(entry);
     if (unopened_ == 0) {
       const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.now() - loading_since_);
-      log_.info("Loaded {} logs in {}ms", progress_.partitions_done.load(), took.count());
+      log_.info("Loaded {} logs in {}ms", progress().partitions_done, took.count());
     }
   }
   for (const auto& call : then) call();
+}
+
+LoadCounts LogSet::progress() const {
+  std::vector<LoadCounts> directories;
+  for (const auto& one : progress_) directories.push_back(one->progress.counts());
+  return sum(directories);
+}
+
+std::vector<std::pair<std::string, LoadCounts>> LogSet::progress_by_directory() const {
+  std::vector<std::pair<std::string, LoadCounts>> out;
+  for (const auto& one : progress_) out.emplace_back(one->directory, one->progress.counts());
+  return out;
 }
 
 bool LogSet::when_loaded(const TopicPartition& partition, std::function<void()> then) {
@@ -251,8 +265,11 @@ void LogSet::report_loading() {
     if (crews_.empty()) return;
     if (unopened_ == 0) finished.swap(crews_);
   }
-  if (finished.empty())
-    log_.info("Loading logs: {}", describe(progress_.counts(), services_.clock.now() - loading_since_));
+  if (finished.empty()) {
+    std::vector<LoadCounts> directories;
+    for (const auto& one : progress_) directories.push_back(one->progress.counts());
+    log_.info("Loading logs: {}", describe(directories, services_.clock.now() - loading_since_));
+  }
   for (const auto& crew : finished) crew->pool.stop();
 }
 

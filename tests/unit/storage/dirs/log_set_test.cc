@@ -499,14 +499,14 @@ TEST_CASE("how far the opening has come can be read while it goes on") {
   REQUIRE(broker.dirs.open().ok());
   REQUIRE(broker.dirs.claim({BrokerId{0}, "c1"}).ok());
   REQUIRE(broker.logs.open().ok());
-  CHECK(broker.logs.progress().counts().partitions == 3);
-  CHECK_FALSE(broker.logs.progress().counts().done());
+  CHECK(broker.logs.progress().partitions == 3);
+  CHECK_FALSE(broker.logs.progress().done());
   int called = 0;
   CHECK(broker.logs.when_loaded({"t", 2}, [&] { ++called; }));
   CHECK_FALSE(broker.logs.when_loaded({"t", 3}, [&] { ++called; }));
   broker.logs.start_loading();
   broker.logs.wait_loaded();
-  const auto counts = broker.logs.progress().counts();
+  const auto counts = broker.logs.progress();
   CHECK(counts.done());
   CHECK(counts.partitions_done == 3);
   CHECK(counts.bytes == bytes);
