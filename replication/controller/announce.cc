@@ -5,8 +5,14 @@
 
 namespace replication {
 
-Announcer::Announcer(base::BrokerId self, base::Loop& loop, Announcements local, std::function<void()> metadata_told)
-    : self_(self), loop_(loop), local_(std::move(local)), metadata_told_(std::move(metadata_told)) {}
+Announcer::Announcer(base::BrokerId self, base::Loop& loop, Announcements local, Hooks hooks)
+    : self_(self), loop_(loop), local_(std::move(local)), hooks_(std::move(hooks)) {}
+
+namespace {
+bool contains(const std::vector<base::BrokerId>& ids, base::BrokerId id) {
+  return std::ranges::find(ids, id) != ids.end();
+}
+}  // namespace
 
 void Announcer::send(const ControllerState& state, Announcements::Done stopped) {
   const auto self = state.brokers.find(self_);
@@ -14,7 +20,7 @@ void Announcer::send(const ControllerState& state, Announcements::Done stopped) 
                             .controller_epoch = state.epoch,
                             .broker_epoch = self == state.brokers.end() ? -1 : self->second.epoch};
   std::erase_if(leadership_, [&](const PartitionState& partition) {
-    return std::ranges::find(partition.replicas, self_) == partition.replicas.end();
+    return !contains(partition.replicas, self_) || contains(partition.offline, self_);
   });
   if (!leadership_.empty()) {
     LeaderAndIsr request{.from = from, .partitions = std::exchange(leadership_, {})};
@@ -25,14 +31,14 @@ void Announcer::send(const ControllerState& state, Announcements::Done stopped) 
         request.leaders.push_back(broker->second);
     queue_.push_back(
         {[this, request = std::move(request)](auto done) { local_.leader_and_isr(request, std::move(done)); },
-         nullptr});
+         [this](const AnnouncementReply& reply) { leadership_answered(reply); }});
   }
   if (std::exchange(metadata_due_, false)) {
     UpdateMetadata request{.from = from, .partitions = std::exchange(metadata_, {})};
     for (const auto& [id, broker] : state.brokers) request.brokers.push_back(broker);
     queue_.push_back(
         {[this, request = std::move(request)](auto done) { local_.update_metadata(request, std::move(done)); },
-         [this](const AnnouncementReply&) { metadata_told_(); }});
+         [this](const AnnouncementReply&) { hooks_.metadata_told(); }});
   }
   if (!stops_.empty()) {
     StopReplica request{.from = from, .partitions = std::exchange(stops_, {})};
@@ -51,6 +57,13 @@ void Announcer::reset() {
   queue_.clear();
 }
 
+void Announcer::leadership_answered(const AnnouncementReply& reply) {
+  std::vector<base::TopicPartition> lost;
+  for (const auto& [partition, code] : reply.partitions)
+    if (code == base::ErrorCode::kafka_storage_error) lost.push_back(partition);
+  if (!lost.empty()) hooks_.replicas_lost(self_, std::move(lost));
+}
+
 void Announcer::pump() {
   if (in_flight_ || queue_.empty()) return;
   in_flight_ = true;
@@ -61,8 +74,10 @@ void Announcer::pump() {
       in_flight_ = false;
       if (reply.code != base::ErrorCode::none)
         log_.warn("the broker refused an announcement of its controller: {}", base::error_name(reply.code));
+      // Told again what holds already, and a lost disk, which is reported as a whole.
       for (const auto& [partition, code] : reply.partitions)
-        log_.warn("the broker could not follow the controller for {}: {}", partition, base::error_name(code));
+        if (code != base::ErrorCode::stale_controller_epoch && code != base::ErrorCode::kafka_storage_error)
+          log_.warn("the broker could not follow the controller for {}: {}", partition, base::error_name(code));
       if (answered) answered(reply);
       pump();
     });

@@ -19,8 +19,12 @@ namespace replication {
 
 class Announcer {
  public:
-  // `metadata_told` follows every UpdateMetadata that the broker has taken in.
-  Announcer(base::BrokerId self, base::Loop& loop, Announcements local, std::function<void()> metadata_told);
+  struct Hooks {
+    std::function<void()> metadata_told;  // follows every UpdateMetadata that the broker has taken in
+    // That broker cannot serve these, because a log directory of its has failed.
+    std::function<void(base::BrokerId broker, std::vector<base::TopicPartition> replicas)> replicas_lost;
+  };
+  Announcer(base::BrokerId self, base::Loop& loop, Announcements local, Hooks hooks);
 
   // Collect; send() sends. States are described by the caller (partition_steps.h).
   void tell_leadership(PartitionState state) { leadership_.push_back(std::move(state)); }
@@ -44,12 +48,13 @@ class Announcer {
     Call call;
     Announcements::Done answered;
   };
+  void leadership_answered(const AnnouncementReply& reply);
   void pump();
 
   const base::BrokerId self_;
   base::Loop& loop_;
   const Announcements local_;
-  const std::function<void()> metadata_told_;
+  const Hooks hooks_;
   std::vector<PartitionState> leadership_, metadata_;
   std::vector<StoppedReplica> stops_;
   bool metadata_due_ = false;

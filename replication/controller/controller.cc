@@ -18,7 +18,14 @@ Controller::Controller(ControllerSettings settings, MetadataStore& store, base::
       clock_(clock),
       random_(random),
       metadata_(metadata),
-      announcer_(settings_.broker, loop, std::move(announcements), [this] { pending_.check(); }),
+      announcer_(settings_.broker, loop, std::move(announcements),
+                 {.metadata_told = [this] { pending_.check(); },
+                  .replicas_lost =
+                      [this](base::BrokerId broker, std::vector<base::TopicPartition> replicas) {
+                        enqueue("replicas lost", [this, broker, replicas = std::move(replicas)] {
+                          return replicas_lost(broker, replicas);
+                        });
+                      }}),
       pending_(loop, metadata) {}
 
 // ---- the queue -----------------------------------------------------------------------------------------------------
@@ -167,6 +174,9 @@ void Controller::forget() {
 Task<bool> Controller::take_office() {
   co_await ensure_feature_node();
   watch_cluster();
+  // What these tell shows in the answers to the first announcement.
+  const auto events = co_await async_.children(std::string(paths::kLogDirEvents));
+  co_await remove_log_dir_events(events.value);
   const bool brokers = co_await load_brokers();
   if (!brokers) co_return false;
   announcer_.tell_brokers();

@@ -114,6 +114,11 @@ class Controller {
   Task<bool> add_missing_ids(std::vector<std::string> names);
   Task<void> bring_online(std::vector<LeadershipChange> due);
 
+  // ---- log directories fail (lost_replicas.cc)
+  Task<void> log_dirs_failed();
+  Task<void> remove_log_dir_events(std::vector<std::string> names);
+  Task<void> replicas_lost(base::BrokerId broker, std::vector<base::TopicPartition> replicas);
+
   // ---- requests (topic_changes.cc)
   template <class Item>
   struct TopicChange {

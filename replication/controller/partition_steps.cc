@@ -12,13 +12,14 @@ namespace {
 void add_due_elections(const ControllerState& state, const std::string& name, const TopicState& topic,
                        std::vector<LeadershipChange>& out) {
   if (state.deleting.contains(name)) return;
-  const auto live = [&](base::BrokerId id) { return state.is_live(id); };
-  for (const auto& [partition, replicas] : topic.node.replicas) {
+  for (const auto& [index, replicas] : topic.node.replicas) {
+    const auto partition = index;
+    const auto live = [&](base::BrokerId id) { return state.can_serve(id, name, partition); };
     const auto known = topic.partitions.find(partition);
     if (known == topic.partitions.end()) {
       if (auto first = elect_first(replicas, live, state.epoch))
         out.push_back({.partition = {name, partition}, .node = std::move(*first)});
-    } else if (!state.is_live(known->second.node.leader)) {
+    } else if (!live(known->second.node.leader)) {
       if (auto next = elect_offline(known->second.node, replicas, live, state.epoch, false))
         out.push_back({.partition = {name, partition}, .node = std::move(*next), .version = known->second.version});
     }
@@ -50,6 +51,26 @@ std::vector<LeadershipChange> due_elections(const ControllerState& state, const 
   return due;
 }
 
+std::vector<LeadershipChange> retire_lost(const ControllerState& state, base::BrokerId broker,
+                                          const std::vector<base::TopicPartition>& replicas) {
+  std::vector<LeadershipChange> changes;
+  for (const auto& lost : replicas) {
+    const auto topic = state.topics.find(lost.topic);
+    if (topic == state.topics.end() || state.deleting.contains(lost.topic)) continue;
+    const auto known = topic->second.partitions.find(lost.partition);
+    if (known == topic->second.partitions.end()) continue;
+    const auto& node = known->second.node;
+    const auto live = [&](base::BrokerId id) { return state.can_serve(id, lost.topic, lost.partition); };
+    std::optional<PartitionStateNode> next;
+    if (node.leader == broker)
+      next = elect_offline(node, listed(topic->second.node.replicas, lost.partition), live, state.epoch, false);
+    if (!next) next = without_replica(node, broker, state.epoch);
+    if (next && (next->leader != node.leader || next->isr != node.isr))
+      changes.push_back({.partition = lost, .node = std::move(*next), .version = known->second.version});
+  }
+  return changes;
+}
+
 std::vector<LeadershipChange> retire_topic(const ControllerState& state, const std::string& topic) {
   std::vector<LeadershipChange> changes;
   for (const auto& [partition, leadership] : topic_of(state, topic).partitions) {
@@ -71,7 +92,8 @@ bool may_delete(const ControllerState& state, const std::string& topic) {
   const auto& known = topic_of(state, topic);
   if (!known.node.adding.empty() || !known.node.removing.empty()) return false;
   return std::ranges::all_of(known.node.replicas, [&](const auto& partition) {
-    return std::ranges::all_of(partition.second, [&](base::BrokerId id) { return state.is_live(id); });
+    return std::ranges::all_of(partition.second,
+                               [&](base::BrokerId id) { return state.can_serve(id, topic, partition.first); });
   });
 }
 
@@ -92,7 +114,7 @@ PartitionState describe(const ControllerState& state, const std::string& topic, 
                      .adding = listed(known.node.adding, partition),
                      .removing = listed(known.node.removing, partition)};
   std::ranges::copy_if(out.replicas, std::back_inserter(out.offline),
-                       [&](base::BrokerId id) { return !state.is_live(id); });
+                       [&](base::BrokerId id) { return !state.can_serve(id, topic, partition); });
   return out;
 }
 

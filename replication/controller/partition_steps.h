@@ -25,11 +25,16 @@ std::vector<LeadershipChange> due_elections(const ControllerState& state);
 // The same for one topic.
 std::vector<LeadershipChange> due_elections(const ControllerState& state, const std::string& topic);
 
+// The broker lives, but these replicas of it, which `state.lost` names, are gone with their disk: their partitions get
+// other leaders, or none, and smaller in-sync sets.
+std::vector<LeadershipChange> retire_lost(const ControllerState& state, base::BrokerId broker,
+                                          const std::vector<base::TopicPartition>& replicas);
+
 // Takes every replica of the topic out of service, one after another as Kafka does: each change starts from the node
 // that the one before it leaves. Only the last per partition need be written.
 std::vector<LeadershipChange> retire_topic(const ControllerState& state, const std::string& topic);
 
-// Whether deleting may proceed: all replicas on live brokers, no reassignment under way.
+// Whether deleting may proceed: all replicas on live brokers and disks, no reassignment under way.
 bool may_delete(const ControllerState& state, const std::string& topic);
 
 // What is announced of a partition that has leadership.

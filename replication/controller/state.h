@@ -36,8 +36,16 @@ struct ControllerState {
   std::map<base::BrokerId, LiveBroker> brokers{};
   std::map<std::string, TopicState, std::less<>> topics{};
   std::set<std::string, std::less<>> deleting{};
+  // Replicas whose log directory has failed, as their brokers said; until the broker starts anew.
+  std::map<base::BrokerId, std::set<base::TopicPartition>> lost{};
 
   bool is_live(base::BrokerId id) const { return brokers.contains(id); }
+  // The broker lives, and so does the disk its replica is on.
+  bool can_serve(base::BrokerId id, const std::string& topic, base::PartitionIndex partition) const {
+    if (!is_live(id)) return false;
+    const auto of_broker = lost.find(id);
+    return of_broker == lost.end() || !of_broker->second.contains({topic, partition});
+  }
 };
 
 }  // namespace replication

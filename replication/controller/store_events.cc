@@ -14,6 +14,9 @@ void Controller::watch_cluster() {
   cluster_watches_.push_back(store_.watch_children(std::string(paths::kDeleteTopics), [this] {
     enqueue_once("deletions", [this] { return deletions_changed(); });
   }));
+  cluster_watches_.push_back(store_.watch_children(std::string(paths::kLogDirEvents), [this] {
+    enqueue_once("log directories", [this] { return log_dirs_failed(); });
+  }));
 }
 
 void Controller::watch_topic(const std::string& topic) {
@@ -33,6 +36,11 @@ Task<void> Controller::brokers_changed() {
     if (!before.contains(id)) log_.info("broker {} is alive, epoch {}", id, broker.epoch);
   for (const auto& [id, broker] : before)
     if (!state_.brokers.contains(id)) log_.info("broker {} is gone", id);
+  // A broker that has started anew tells again what it has lost.
+  std::erase_if(state_.lost, [&](const auto& lost) {
+    const auto now = state_.brokers.find(lost.first), then = before.find(lost.first);
+    return now == state_.brokers.end() || then == before.end() || now->second.epoch != then->second.epoch;
+  });
   announcer_.tell_brokers();
   announcer_.send(state_);
   co_await bring_online(due_elections(state_));

@@ -336,6 +336,12 @@ base::Result<ConfigChangeNode> decode_config_change(std::string_view path, std::
 std::string encode(const LogDirEventNode& node) {
   return bj::serialize(bj::object{{"version", 1}, {"broker", node.broker.raw}, {"event", 1}});
 }
+base::Result<LogDirEventNode> decode_log_dir_event(std::string_view path, std::string_view text) {
+  json::Object in(path, text);
+  LogDirEventNode node{.broker = base::BrokerId{in.number<std::int32_t>("broker")}};
+  if (!in.ok()) return in.error();
+  return node;
+}
 
 // {"version":1,"broker":1,"block_start":"0","block_end":"999"}: bounds are text, both inclusive.
 std::string encode(const ProducerIdBlockNode& node) {

@@ -173,6 +173,7 @@ std::string encode(const ConfigChangeNode& node);
 base::Result<ConfigChangeNode> decode_config_change(std::string_view path, std::string_view json);
 
 std::string encode(const LogDirEventNode& node);
+base::Result<LogDirEventNode> decode_log_dir_event(std::string_view path, std::string_view json);
 
 std::string encode(const ProducerIdBlockNode& node);
 base::Result<ProducerIdBlockNode> decode_producer_id_block(std::string_view path, std::string_view json);

@@ -72,11 +72,18 @@ Replicas::Outcomes Replicas::lead_or_follow_each(const std::vector<PartitionStat
       left.DecrementCount();
     });
   left.Wait();
-  for (std::size_t i = 0; i < outcomes.size(); ++i)
-    if (outcomes[i])
+  std::size_t lost = 0;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i]) {
       tell_leadership(partitions[i]);
-    else
-      log_.warn("{}-{}: {}", partitions[i].topic, partitions[i].partition, outcomes[i].error().text());
+      continue;
+    }
+    if (outcomes[i].error().code == ErrorCode::stale_controller_epoch) continue;  // known already
+    // With a directory go thousands: one of them tells the story.
+    if (outcomes[i].error().code == ErrorCode::kafka_storage_error && lost++ > 0) continue;
+    log_.warn("{}-{}: {}", partitions[i].topic, partitions[i].partition, outcomes[i].error().text());
+  }
+  if (lost > 1) log_.warn("The same holds for {} more partitions", lost - 1);
   return outcomes;
 }
 
@@ -231,6 +238,8 @@ void Replicas::apply_retention(Partition& partition, base::Timestamp now) {
     const auto deleted = partition.apply_retention(now);
     if (!deleted) return log_.error("{}: retention failed: {}", partition.name(), deleted.error().text());
     if (!*deleted) return;
+    deleted_segments_.add((*deleted)->segments);
+    deleted_bytes_.add((*deleted)->size_bytes);
     const auto& rules = partition.settings()->log.retention;
     const auto why = [&]() -> std::string {
       switch ((*deleted)->why) {

@@ -288,3 +288,43 @@ TEST_CASE("of several brokers one is the controller, and another takes over when
   CHECK(two->member.controller.controller() == BrokerId{2});
   CHECK(two->member.create({{.name = "t"}}).at(0).code == ErrorCode::none);
 }
+
+TEST_CASE("the controller takes reports of failed log directories out of ZooKeeper and acts on them") {
+  Cluster cluster;
+  const std::string events = "/log_dir_event_notification";
+  // What Apache Kafka's brokers write.
+  const auto report = [&](Client& client, int broker) {
+    std::vector<Operation> create;
+    create.push_back(Create{.path = events + "/log_dir_event_",
+                            .data = fmt::format(R"({{"version":1,"broker":{},"event":1}})", broker),
+                            .mode = CreateMode::persistent_sequential});
+    REQUIRE(client.store.commit(std::move(create)).ok());
+  };
+  auto one = cluster.broker(1, 9092);
+  auto other = cluster.client("/kafka");
+  REQUIRE(create_top_level(other->store).ok());
+  report(*other, 1);  // to a controller of the past
+  REQUIRE(one->member.start().ok());
+  REQUIRE(eventually([&] { return other->store.children(events).value.empty(); }));
+  REQUIRE(one->member.create({{.name = "t", .partitions = 3}}).at(0).code == ErrorCode::none);
+
+  one->member.broker.lost_partition = 2;
+  report(*other, 1);
+  report(*other, 7);  // not there any more
+  const auto leader_of = [&](int partition) {
+    const auto path = paths::partition_state("t", partition);
+    return decode_partition_state(path, other->store.get(path).value.data).value().leader;
+  };
+  REQUIRE(eventually([&] { return leader_of(2) == base::kNoBroker; }));
+  REQUIRE(eventually([&] { return other->store.children(events).value.empty(); }));
+  CHECK(leader_of(0) == BrokerId{1});
+  CHECK(leader_of(1) == BrokerId{1});
+  CHECK(other->store.get("/brokers/topics/t/partitions/2/state").value.data ==
+        R"({"controller_epoch":1,"leader":-1,"version":1,"leader_epoch":1,"isr":[1]})");
+
+  // Its next life begins with what works again.
+  one->stop();
+  auto again = cluster.broker(1, 9092);
+  REQUIRE(again->member.start().ok());
+  REQUIRE(eventually([&] { return leader_of(2) == BrokerId{1}; }));
+}

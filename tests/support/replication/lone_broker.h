@@ -41,7 +41,10 @@ class ObedientBroker {
         lines.add(
             fmt::format("lead {}-{} {}@{}{}", p.topic, p.partition, p.leader, p.leader_epoch, p.is_new ? " new" : ""));
       leaderships.add(request);
-      done({});
+      AnnouncementReply reply;
+      for (const auto& p : request.partitions)
+        if (p.partition == lost_partition) reply.partitions.push_back({{p.topic, p.partition}, kLost});
+      done(reply);
     };
     calls.stop_replica = [this](StopReplica request, auto done) {
       for (const auto& p : request.partitions)
@@ -63,6 +66,8 @@ class ObedientBroker {
   Collected<replication::LeaderAndIsr> leaderships;
   replication::MetadataCache metadata;
   std::atomic<bool> refuse_stops{false};
+  std::atomic<int> lost_partition{-1};  // of every topic: its disk has failed
+  static constexpr auto kLost = base::ErrorCode::kafka_storage_error;
   std::atomic<bool> deaf{false};  // takes in no metadata
 };
 

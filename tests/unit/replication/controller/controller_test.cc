@@ -396,3 +396,43 @@ TEST_CASE("requests that wait are answered when the controller stops") {
   CHECK(answers.values()[0][0].code == ErrorCode::not_controller);
   CHECK(life.member->create({{.name = "u"}}).at(0).code == ErrorCode::not_controller);
 }
+
+TEST_CASE("a failed log directory takes its partitions out of service until the broker starts anew") {
+  TemporaryDirectory directory;
+  const auto state_of = [](Life& life, int partition) {
+    const auto path = paths::partition_state("t", partition);
+    return decode_partition_state(path, life.data(path)).value();
+  };
+  {
+    Life life(directory.path);
+    REQUIRE(life.member->create({{.name = "t", .partitions = 3}}).at(0).code == ErrorCode::none);
+    auto& broker = life.member->broker;
+    broker.lost_partition = 1;
+    std::vector<Operation> reports;
+    for (const auto& data : {encode(LogDirEventNode{.broker = BrokerId{0}}), std::string("garbage")})
+      reports.push_back(
+          Create{.path = paths::log_dir_event_prefix(), .data = data, .mode = CreateMode::persistent_sequential});
+    REQUIRE(life.member->store.commit(std::move(reports)).ok());
+    REQUIRE(eventually([&] { return broker.metadata.snapshot()->find_partition("t", 1)->leader == base::kNoBroker; }));
+    CHECK(state_of(life, 1).leader == base::kNoBroker);
+    CHECK(state_of(life, 1).leader_epoch == base::LeaderEpoch{1});
+    CHECK(state_of(life, 1).isr == std::vector{BrokerId{0}});
+    CHECK(state_of(life, 0).leader == BrokerId{0});
+    CHECK(state_of(life, 0).leader_epoch == base::LeaderEpoch{0});
+    CHECK(broker.metadata.snapshot()->find_partition("t", 1)->offline == std::vector{BrokerId{0}});
+    REQUIRE(eventually([&] { return life.member->store.children("/log_dir_event_notification").value.empty(); }));
+  }
+  {
+    Life still_dead(directory.path);
+    still_dead.member->broker.lost_partition = 1;
+    auto& broker = still_dead.member->broker;
+    REQUIRE(eventually([&] { return broker.metadata.snapshot()->find_partition("t", 0) != nullptr; }));
+  }
+  Life mended(directory.path);
+  auto& metadata = mended.member->broker.metadata;
+  REQUIRE(eventually([&] {
+    const auto* partition = metadata.snapshot()->find_partition("t", 1);
+    return partition && partition->leader == BrokerId{0};
+  }));
+  CHECK(state_of(mended, 1).leader_epoch >= base::LeaderEpoch{2});
+}

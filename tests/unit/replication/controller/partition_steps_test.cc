@@ -149,3 +149,42 @@ TEST_CASE("whoever is elected is live and a replica, and no clean election leave
       for (const auto id : next->isr) CHECK(contains(isr, id));
   }
 }
+
+TEST_CASE("a replica lost with its disk leaves the in-sync set, and leads no more unless nobody else can serve") {
+  auto state = cluster({1, 2});
+  auto& topic = state.topics["t"];
+  topic.node.replicas = {{0, ids({1, 2})}, {1, ids({1, 2})}, {2, ids({1})}, {3, ids({1, 3})}, {4, ids({1})}};
+  topic.partitions[0] = {led(1, ids({1, 2})), 5};
+  topic.partitions[1] = {led(2, ids({2, 1})), 6};
+  topic.partitions[2] = {led(1, ids({1})), 7};
+  topic.partitions[3] = {led(1, ids({1, 3})), 8};  // broker 3 is not there
+  std::vector<base::TopicPartition> lost;
+  for (int p = 0; p < 5; ++p) lost.push_back({"t", p});
+  lost.push_back({"unknown", 0});
+  state.lost[BrokerId{1}] = {lost.begin(), lost.end()};
+  const auto retired = retire_lost(state, BrokerId{1}, lost);
+  REQUIRE(retired.size() == 4);
+  CHECK(retired[0].node.leader == BrokerId{2});
+  CHECK(retired[0].node.isr == ids({2}));
+  CHECK(retired[0].node.leader_epoch == base::LeaderEpoch{4});
+  CHECK(retired[0].version == 5);
+  CHECK(retired[1].node.leader == BrokerId{2});
+  CHECK(retired[1].node.isr == ids({2}));
+  CHECK(retired[2].node.leader == base::kNoBroker);
+  CHECK(retired[2].node.isr == ids({1}));  // whoever has the last copy stays in sync
+  CHECK(retired[3].node.leader == base::kNoBroker);
+  CHECK(retired[3].node.isr == ids({3}));
+
+  // Nothing more comes of hearing it again, and no election brings it back before the broker has started anew.
+  for (const auto& change : retired) topic.partitions[change.partition.partition].node = change.node;
+  CHECK(retire_lost(state, BrokerId{1}, lost).empty());
+  CHECK(due_elections(state).empty());
+  CHECK(describe(state, "t", 2).offline == ids({1}));
+  CHECK_FALSE(may_delete(state, "t"));
+  state.lost.clear();
+  const auto due = due_elections(state);
+  REQUIRE(due.size() == 2);
+  CHECK(due[0].partition == base::TopicPartition{"t", 2});
+  CHECK(due[0].node.leader == BrokerId{1});
+  CHECK(due[1].partition == base::TopicPartition{"t", 4});
+}

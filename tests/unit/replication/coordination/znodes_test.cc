@@ -124,6 +124,9 @@ TEST_CASE("the smaller nodes are Kafka's too") {
   CHECK_FALSE(decode_config("p", R"({"version":1,"config":{"a":1}})").ok());
   CHECK(encode(ConfigChangeNode{.entity_path = "topics/foo"}) == R"({"version":2,"entity_path":"topics/foo"})");
   CHECK(encode(LogDirEventNode{.broker = base::BrokerId{2}}) == R"({"version":1,"broker":2,"event":1})");
+  CHECK(decode_log_dir_event("p", R"({"version":2,"event":1,"broker":7,"x":{}})").value().broker == base::BrokerId{7});
+  for (const char* broken : {"", "garbage", "{}", R"({"broker":"7"})", R"({"broker":99999999999})"})
+    CHECK_FALSE(decode_log_dir_event("p", broken).ok());
   CHECK(paths::log_dir_event_prefix() == "/log_dir_event_notification/log_dir_event_");
   CHECK(decode_config_change("p", R"({"version":1,"entity_type":"topics","entity_name":"foo"})").value().entity_path ==
         "topics/foo");
