@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <filesystem>
 #include <utility>
 
 namespace replication {
@@ -12,6 +13,11 @@ std::string parent_of(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == 0 ? "/" : path.substr(0, slash);
 }
+
+// A start writes some 200 KiB to the log, nearly all of it pages that it writes again and again.
+constexpr std::int64_t kRoomAheadBytes = 1 << 20;
+// Pages of 4 KiB in the log before it is copied into the database and begun anew: well below the room it has.
+constexpr const char* kCheckpointEvery = "PRAGMA wal_autocheckpoint = 100";
 
 bool is_sequential(CreateMode mode) {
   return mode == CreateMode::persistent_sequential || mode == CreateMode::ephemeral_sequential;
@@ -63,6 +69,9 @@ EmbeddedDatabase::~EmbeddedDatabase() { close(); }
 
 base::Status EmbeddedDatabase::execute(const char* sql) {
   if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK) return {};
+  if (sqlite3_errcode(db_) == SQLITE_FULL)
+    return base::fail(base::ErrorCode::kafka_storage_error, "{}: its disk is full: free {} KiB there, and start again",
+                      file_, kRoomAheadBytes >> 10);
   if (sqlite3_errcode(db_) == SQLITE_BUSY)
     return base::fail(base::ErrorCode::kafka_storage_error,
                       "{} is in use by another broker process: stop it, or give this one other log.dirs", file_);
@@ -102,10 +111,13 @@ base::Status EmbeddedDatabase::open(const std::string& file) {
   if (sqlite3_open_v2(file.c_str(), &db_, flags, nullptr) != SQLITE_OK)
     return base::fail(base::ErrorCode::kafka_storage_error, "cannot open {}: {}", file, sqlite3_errmsg(db_));
   sqlite3_extended_result_codes(db_, 0);
+  int keep_log = 1;
+  sqlite3_file_control(db_, nullptr, SQLITE_FCNTL_PERSIST_WAL, &keep_log);
   const char* const steps[] = {
       "PRAGMA locking_mode = EXCLUSIVE",
       "PRAGMA journal_mode = WAL",
       "PRAGMA synchronous = FULL",
+      kCheckpointEvery,
       "BEGIN IMMEDIATE",
       "CREATE TABLE IF NOT EXISTS node(path TEXT NOT NULL PRIMARY KEY, parent TEXT NOT NULL, data BLOB NOT NULL, "
       "version INTEGER NOT NULL, czxid INTEGER NOT NULL, mzxid INTEGER NOT NULL, ctime INTEGER NOT NULL, "
@@ -122,10 +134,39 @@ base::Status EmbeddedDatabase::open(const std::string& file) {
   for (const char* step : steps)
     if (auto done = execute(step); !done) return done;
   if (auto ready = prepare_all(); !ready) return ready;
+  take_room_ahead();
   auto counters = prepare("SELECT value FROM counter WHERE name = ?1");
   if (counters->start(std::string_view("zxid")).row()) zxid_ = counters->number(0);
   if (counters->start(std::string_view("session")).row()) session_ = counters->number(0);
   return {};
+}
+
+// One large commit lengthens the log, its checkpoint the database; the next gives the pages back to the database.
+void EmbeddedDatabase::take_room_ahead() {
+  std::error_code unknown;
+  const auto log_bytes = std::filesystem::file_size(file_ + "-wal", unknown);
+  const auto free_pages = prepare("PRAGMA freelist_count");
+  const auto page_bytes = prepare("PRAGMA page_size");
+  const bool listed = free_pages->start().row() && page_bytes->start().row();
+  const bool enough = listed && !unknown && static_cast<std::int64_t>(log_bytes) >= kRoomAheadBytes &&
+                      free_pages->number(0) * page_bytes->number(0) >= kRoomAheadBytes / 2;
+  free_pages->reset();
+  page_bytes->reset();
+  if (enough) return;
+  const auto fill = fmt::format("INSERT OR REPLACE INTO node VALUES ('room', 'room', zeroblob({}), 0, 0, 0, 0, 0, 0)",
+                                kRoomAheadBytes);
+  for (const char* step : {fill.c_str(), "PRAGMA wal_checkpoint(PASSIVE)", "DELETE FROM node WHERE path = 'room'"})
+    if (sqlite3_exec(db_, step, nullptr, nullptr, nullptr) != SQLITE_OK) {
+      log_.warn("{}: no room could be taken ahead ({}): should its disk fill up, this broker may not start on it",
+                file_, sqlite3_errmsg(db_));
+      return;
+    }
+}
+
+void EmbeddedDatabase::written() {
+  if (!std::exchange(full_, false)) return;
+  log_.info("{}: there is room again, topics and configuration can be changed", file_);
+  take_room_ahead();
 }
 
 void EmbeddedDatabase::close() {
@@ -140,6 +181,14 @@ void EmbeddedDatabase::close() {
 
 StoreCode EmbeddedDatabase::broken(std::string_view doing) {
   const int code = sqlite3_errcode(db_);
+  if (code == SQLITE_FULL) {
+    if (!std::exchange(full_, true))
+      log_.error(
+          "{}: its disk is full: topics and configuration can be read but not changed until there is room: free some, "
+          "or delete topics",
+          file_);
+    return StoreCode::full;
+  }
   log_.error("{}: {}: {}", file_, doing, sqlite3_errmsg(db_));
   if (code == SQLITE_IOERR || code == SQLITE_CORRUPT || code == SQLITE_NOTADB) failed_ = true;
   return StoreCode::failed;
@@ -264,6 +313,7 @@ CommitReply EmbeddedDatabase::commit(const std::vector<Operation>& operations) {
     if (!sqlite3_get_autocommit(db_)) rollback_->start().done();
     rollback_->reset();
   }
+  if (reply.ok()) written();
   return reply;
 }
 

@@ -19,6 +19,10 @@ namespace replication {
 // node:    path, parent, data, version, czxid, mzxid, ctime (ms), owner (session, 0: persistent),
 //          sequence (how many sequential children it has had)
 // counter: zxid, session
+//
+// Room for what a broker writes at its start, and for the deletion of topics, is taken ahead, so that both succeed on a
+// disk without a free byte: pages of the database that hold nothing, and a write-ahead log that is written over again
+// and stays as long as it is. When that is used up, writes are refused as `full` until the disk has room.
 class EmbeddedDatabase {
  public:
   explicit EmbeddedDatabase(const base::Clock& clock);
@@ -41,6 +45,8 @@ class EmbeddedDatabase {
   class Statement;
 
   base::Status execute(const char* sql);
+  void take_room_ahead();
+  void written();
   base::Status prepare_all();
   std::unique_ptr<Statement> prepare(const char* sql);
   StoreCode broken(std::string_view doing);
@@ -60,6 +66,7 @@ class EmbeddedDatabase {
   std::int64_t zxid_ = 0;
   // A disk that failed is not asked to write again.
   bool failed_ = false;
+  bool full_ = false;  // the last write found no room
 
   std::unique_ptr<Statement> begin_, commit_, rollback_, select_node_, select_children_, insert_, update_, delete_,
       next_sequence_, set_counter_;

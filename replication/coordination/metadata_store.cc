@@ -22,6 +22,8 @@ std::string_view store_code_name(StoreCode code) {
       return "session_expired";
     case StoreCode::closed:
       return "closed";
+    case StoreCode::full:
+      return "its disk is full";
     case StoreCode::failed:
       return "failed";
   }

@@ -39,6 +39,7 @@ enum class StoreCode {
   denied,                     // the store's access rules
   session_expired,
   closed,  // stop() was called
+  full,    // the store's disk; nothing was changed, and a later write may find room
   failed,  // anything else; the store has logged why
 };
 std::string_view store_code_name(StoreCode code);

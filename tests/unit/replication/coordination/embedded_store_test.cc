@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "replication/coordination/blocking_store.h"
+#include "tests/support/replication/full_disk.h"
 #include "tests/support/replication/store_suite.h"
 
 using namespace replication;
@@ -140,4 +141,65 @@ TEST_CASE("opening the embedded store leaves only plain files in the log directo
   REQUIRE(life.embedded.start().ok());
   REQUIRE(life.store.commit({Create{.path = "/x"}}).ok());
   for (const auto& entry : std::filesystem::directory_iterator(directory.path)) CHECK(entry.is_regular_file());
+}
+
+TEST_CASE("a disk without a free byte is enough for what a broker writes at its starts, and to delete") {
+  test_support::FullDisk disk;
+  TemporaryDirectory directory;
+  {
+    Life life(directory.file());
+    REQUIRE(life.embedded.start().ok());
+    for (int i = 0; i < 50; ++i)
+      REQUIRE(life.store.commit({Create{.path = fmt::format("/t{}", i), .data = std::string(2000, 'x')}}).ok());
+    REQUIRE(life.store.commit({Create{.path = "/epoch", .data = "0"}}).ok());
+  }
+  disk.fill();
+  for (int start = 0; start < 40; ++start) {
+    Life life(directory.file());
+    REQUIRE(life.embedded.start().ok());
+    REQUIRE(life.store
+                .commit({Create{.path = "/me", .data = std::string(500, 'b'), .mode = CreateMode::ephemeral},
+                         Set{.path = "/epoch", .data = std::to_string(start)}})
+                .ok());
+    REQUIRE(life.store.commit({Remove{.path = fmt::format("/t{}", start)}}).ok());
+  }
+  Life life(directory.file());
+  REQUIRE(life.embedded.start().ok());
+  CHECK(life.store.get("/epoch").value.data == "39");
+}
+
+TEST_CASE("what a full disk has no room for is refused as that, and taken when there is room") {
+  test_support::FullDisk disk;
+  TemporaryDirectory directory;
+  std::vector<std::string> kept;
+  {
+    Life life(directory.file());
+    REQUIRE(life.embedded.start().ok());
+    disk.fill();
+    StoreCode code = StoreCode::ok;
+    const auto create = [&](int i) {
+      const auto path = fmt::format("/t{}", i);
+      code = life.store.commit({Create{.path = path, .data = std::string(20'000, 'x')}}).code;
+      if (code == StoreCode::ok) kept.push_back(path);
+      return code == StoreCode::ok;
+    };
+    for (int i = 0; i < 1000 && create(i);) ++i;
+    CHECK(code == StoreCode::full);
+    CHECK(kept.size() > 10);
+    CHECK(life.store.get(kept.back()).ok());
+    CHECK_FALSE(create(2000));
+    // Small changes, and what makes room, go on.
+    CHECK(life.store.commit({Set{.path = kept.front(), .data = "small"}}).ok());
+    for (int i = 0; i < 5; ++i) {
+      REQUIRE(life.store.commit({Remove{.path = kept.back()}}).ok());
+      kept.pop_back();
+    }
+    CHECK(create(3000));
+    disk.empty();
+    for (int i = 4000; i < 4100; ++i) REQUIRE(create(i));
+  }
+  Life next(directory.file());
+  REQUIRE(next.embedded.start().ok());
+  CHECK(next.store.children("/").value.size() == kept.size());
+  for (const auto& path : kept) REQUIRE(next.store.get(path).ok());
 }
