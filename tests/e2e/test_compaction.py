@@ -127,6 +127,39 @@ def test_no_cleaner_when_it_is_switched_off(cluster):
     assert not (broker.data / "cleaner-offset-checkpoint").exists()
 
 
+def test_compacted_and_deleted(cluster):
+    """Old segments go as a whole, whatever keys they hold; what stays is compacted."""
+    broker = cluster.broker(log_retention_check_interval_ms="200", **EAGER).start()
+    topic = broker.create_topic("both", 1, {**COMPACTED, "cleanup.policy": "compact,delete", "retention.ms": "3600000", "segment.bytes": "20000"})
+    now = int(time.time() * 1000)
+    with broker.connect() as connection:
+        for i in range(100):
+            data = batch([(b"old-%d" % i, b"x" * 1000)], base_timestamp=now - 7_200_000)
+            assert wire.produce(connection, topic, data)["error_code"] == 0
+        for i in range(200):
+            data = batch([(b"key-%d" % (i % 5), b"%d " % i + b"x" * 1000)], base_timestamp=now)
+            assert wire.produce(connection, topic, data)["error_code"] == 0
+
+        def start():
+            answer = connection.request("LIST_OFFSETS", 1, {"replica_id": -1, "topics": [
+                {"name": topic, "partitions": [{"partition_index": 0, "timestamp": -2}]}]})
+            return answer["topics"][0]["partitions"][0]["offset"]
+
+        until(lambda: start() > 60, 90, "retention")  # Apache Kafka begins after half a minute
+        until(lambda: len(wire.read_all(connection, topic, start=start())) < 60, 60, "compaction")
+        records = wire.read_all(connection, topic, start=start())
+        left = newest(records)
+        assert {k: v for k, v in left.items() if k.startswith(b"key")} == {b"key-%d" % k: b"%d " % (195 + k) + b"x" * 1000 for k in range(5)}
+        # What expired is gone but for the segment that the first record of today fell into.
+        assert sum(k.startswith(b"old") for k in left) < 40
+        assert records[-1][0] == 299
+        # As in Apache Kafka its records may be deleted, too, which those of a compacted topic may not.
+        answer = connection.request("DELETE_RECORDS", 1, {"timeout_ms": 10000, "topics": [{"name": topic, "partitions": [
+            {"partition_index": 0, "offset": 290}]}]})
+        assert answer["topics"][0]["partitions"][0]["error_code"] == 0
+        assert start() == 290
+
+
 @pytest.mark.parametrize("other", OTHERS)
 def test_killed_while_cleaning_under_load_and_then_opened_by_apache_kafka(cluster, kind, other):
     directory = Directory(cluster)
