@@ -37,9 +37,12 @@
 #include "broker/network/socket_server.h"
 #include "broker/network_configuration.h"
 #include "broker/stored_settings.h"
+#include "broker/telemetry/broker_metrics.h"
+#include "broker/telemetry/exporter.h"
 #include "broker/transaction/coordinator.h"
 #include "broker/transaction/verification.h"
 #include "broker/unserved_security.h"
+#include "config/broker_checks.h"
 #include "config/dynamic.h"
 #include "protocol/messages/registry.h"
 #include "replication/cluster/metadata.h"
@@ -112,6 +115,7 @@ struct Broker::Parts {
 
   Status start();
   // ---- its steps, in this order
+  Status show_metrics();
   Status open_directories();
   Status open_store();
   Status learn_identity();
@@ -140,6 +144,8 @@ struct Broker::Parts {
   base::PosixFiles files;
   base::SystemClock clock;
   base::SystemRandom random;
+  base::Metrics metrics;
+  std::unique_ptr<Exporter> exporter;  // null without metrics.listener
   base::BlockingPool pool{static_cast<std::size_t>(started_with->num_io_threads), "weir-io"};
   base::BlockingPool replica_thread{1, "weir-replicas"};
   base::Loop coordination{"weir-coord"};
@@ -227,13 +233,22 @@ Status Broker::Parts::start() {
   coordinators.start();
   loading.start();
   loops.start();
-  for (auto step : {&Parts::open_directories, &Parts::open_store, &Parts::learn_identity, &Parts::open_logs,
-                    &Parts::bind_sockets, &Parts::join_cluster}) {
+  for (auto step : {&Parts::show_metrics, &Parts::open_directories, &Parts::open_store, &Parts::learn_identity,
+                    &Parts::open_logs, &Parts::bind_sockets, &Parts::join_cluster}) {
     if (interrupted) return base::fail(base::ErrorCode::unknown_server_error, "stopped while starting");
     if (auto s = (this->*step)(); !s) return s;
   }
   serve();
   return {};
+}
+
+// First of all, so that the rest of the start can be watched.
+Status Broker::Parts::show_metrics() {
+  if (!file().metrics_listener) return {};
+  const auto where = config::parse_metrics_listener(*file().metrics_listener);
+  if (!where) return where.error();
+  exporter = std::make_unique<Exporter>(ExporterSettings{.host = where->host, .port = where->port}, metrics);
+  return exporter->start();
 }
 
 Status Broker::Parts::open_directories() {
@@ -260,9 +275,8 @@ void Broker::Parts::directory_failed(const std::string& path, const base::Error&
 }
 
 // The controller then asks which partitions this broker can still lead. Of a directory dead from the start it learns by
-// our answer to its first announcement. Alone, there is nobody to tell.
+// our answer to its first announcement.
 void Broker::Parts::tell_of_failed_directory() {
-  if (file().embedded_metadata()) return;
   std::vector<replication::Operation> event;
   event.push_back(replication::Create{.path = replication::paths::log_dir_event_prefix(),
                                       .data = encode(replication::LogDirEventNode{.broker = id}),
@@ -287,6 +301,7 @@ Status Broker::Parts::open_store() {
             .max_in_flight = static_cast<std::size_t>(file().zookeeper_max_in_flight_requests)},
         coordination);
   }
+  add_store_metrics(metrics, *store);
   blocking = std::make_unique<replication::BlockingStore>(*store);
   store_at_start = store.get();
   if (interrupted) return replication::store_error(replication::StoreCode::closed, "the metadata");
@@ -366,6 +381,8 @@ Status Broker::Parts::open_logs() {
   leadership.use_for_groups(groups->calls());
   groups->start();
   replicas->on_leadership([this](const replication::LeadershipNews& news) { leadership.learn(news); });
+  add_directory_metrics(metrics, *dirs, *logs);
+  add_partition_metrics(metrics, partitions, *replicas);
   logs->run_every(kLookAtMoves, [this] { moves->look_again(); });
   settings.subscribe([this](const config::SettingsChange& change, const std::shared_ptr<const config::Snapshot>& now) {
     replicas->settings_changed(change, *now);
@@ -416,6 +433,7 @@ void Broker::Parts::start_cleaner() {
                 logs->checkpoint_cleaned(directory);
               }},
       CleanServiceSettings::from(*settings.snapshot()->broker));
+  add_cleaner_metrics(metrics, *cleaner);
   settings.subscribe([this](const config::SettingsChange&, const std::shared_ptr<const config::Snapshot>& now) {
     cleaner->change_settings(CleanServiceSettings::from(*now->broker));
   });
@@ -468,6 +486,7 @@ Status Broker::Parts::join_cluster() {
                                                 config::Texts(entries.begin(), entries.end()));
                                           }},
       *store, coordination, clock, random, metadata, announcements());
+  add_controller_metrics(metrics, *controller);
   membership = std::make_unique<replication::Membership>(
       replication::MembershipSettings{.id = id,
                                       .endpoints = advertised(file()),
@@ -508,6 +527,8 @@ void Broker::Parts::make_coordinators() {
 
 void Broker::Parts::serve() {
   add_handlers();
+  add_network_metrics(metrics, *sockets);
+  add_request_metrics(metrics, apis, *fetch_services);
   sockets->start();
   say_welcome();
 }
@@ -617,6 +638,7 @@ void Broker::Parts::say_welcome() const {
 void Broker::stop() {
   auto& p = *parts_;
   if (std::exchange(p.stopped, true)) return;
+  if (p.exporter) p.exporter->stop();
   if (p.logs_open) p.logs->stop_loading();
   p.leadership.stop();
   if (p.groups) p.groups->stop();

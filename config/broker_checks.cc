@@ -148,6 +148,13 @@ Found check_connections(const BrokerSettings& s) {
                  {"connection.failed.authentication.delay.ms", "connections.max.idle.ms"});
 }
 
+Found check_metrics(const BrokerSettings& s) {
+  if (!s.metrics_listener) return std::nullopt;
+  const auto parsed = parse_metrics_listener(*s.metrics_listener);
+  if (parsed) return std::nullopt;
+  return Violation{.text = parsed.error().detail, .keys = {"metrics.listener"}};
+}
+
 // Kafka loads any class; we have the one authorizer, under the two names it has had.
 Found check_authorizer(const BrokerSettings& s) {
   const auto& name = s.authorizer_class_name;
@@ -164,8 +171,8 @@ Found check_authorizer(const BrokerSettings& s) {
 }  // namespace
 
 std::optional<Violation> find_violation(const BrokerSettings& settings) {
-  for (const auto check :
-       {check_mode, check_identity, check_logs, check_replication, check_groups, check_connections, check_authorizer})
+  for (const auto check : {check_mode, check_identity, check_logs, check_replication, check_groups, check_connections,
+                           check_metrics, check_authorizer})
     if (auto found = check(settings)) return found;
   return std::nullopt;
 }
@@ -184,6 +191,22 @@ base::Result<std::vector<AddressLimit>> parse_address_limits(std::string_view te
                       .connections = std::get<std::int32_t>(*count)});
   }
   return limits;
+}
+
+base::Result<HostAndPort> parse_metrics_listener(std::string_view text) {
+  const auto colon = text.rfind(':');
+  auto host = text.substr(0, colon == std::string_view::npos ? 0 : colon);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const bool plain_host = host.empty() || (is_host(host) && (bracketed || host.find(':') == std::string_view::npos));
+  const auto port = parse_value(Type::integer, colon == std::string_view::npos ? "" : text.substr(colon + 1));
+  const auto number = port ? std::get<std::int32_t>(*port) : -1;
+  if (!plain_host || number < 0 || number > 65535)
+    return base::fail(base::ErrorCode::invalid_config,
+                      "Invalid value {} for configuration metrics.listener: it is not of the form <host>:<port>, as in "
+                      "127.0.0.1:9644",
+                      text);
+  return HostAndPort{.host = std::string(host), .port = static_cast<std::uint16_t>(number)};
 }
 
 }  // namespace config

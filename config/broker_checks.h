@@ -25,4 +25,11 @@ struct AddressLimit {
 };
 base::Result<std::vector<AddressLimit>> parse_address_limits(std::string_view text);
 
+// "127.0.0.1:9644", "[::1]:9644", ":9644" of metrics.listener.
+struct HostAndPort {
+  std::string host;  // empty: every address
+  std::uint16_t port = 0;
+};
+base::Result<HostAndPort> parse_metrics_listener(std::string_view text);
+
 }  // namespace config

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include "base/metrics.h"
 #include "broker/dispatch/request.h"
 #include "broker/network/answers.h"
 #include "protocol/wire/field.h"
@@ -25,6 +27,13 @@ struct ApiEntry {
   bool no_read_ahead = false;
   // Called also for versions not served, and told so by the header (ApiVersions, KIP-511). All other APIs close.
   bool any_version = false;
+
+  // What was asked of it: requests, and their bytes. Made by ApiTable.
+  struct Counts {
+    base::Counter requests;
+    base::Counter bytes;
+  };
+  std::unique_ptr<Counts> counts{};
 };
 
 // Filled once before the listeners start, then only read; any thread may.

@@ -28,6 +28,8 @@ ReadAhead Router::handle(Session& session, Frame& frame, base::Instant arrived, 
   if (const auto id = header.client_id ? std::string_view(*header.client_id) : std::string_view{};
       session.client_id != id)
     session.client_id = id;
+  entry->counts->requests.add(1);
+  entry->counts->bytes.add(frame.bytes().size());
   Request request(std::move(parsed->header), session, arrived, frame, parsed->body_at, budget_);
   entry->handler(request, std::move(answer));
   return entry->no_read_ahead ? ReadAhead::after_answer : ReadAhead::allowed;

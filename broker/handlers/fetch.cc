@@ -260,6 +260,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     if (isolation_level_ != kReadUncommitted && isolation_level_ != kReadCommitted)
       response.error_code = ErrorCode::unknown_server_error;
     const auto kept = context_.keep_news(outcomes());
+    if (bytes_ > 0) services_.record_bytes->add(static_cast<std::uint64_t>(bytes_));
     for (std::size_t i = 0; i < reads_.size(); ++i)
       if (kept[i]) add(response, *context_.partitions[i], reads_[i]);
     reads_.clear();

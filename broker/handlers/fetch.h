@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/loop.h"
+#include "base/metrics.h"
 #include "broker/dispatch/request.h"
 #include "broker/handlers/fetch_sessions.h"
 #include "broker/network/answers.h"
@@ -25,6 +26,7 @@ struct FetchServices {
   std::int32_t max_answer_bytes = 57671680;  // fetch.max.bytes
   // Converted records of all answers that have not been sent: about as much as one answer may hold.
   std::shared_ptr<MemoryBudget> converted = std::make_shared<MemoryBudget>(57671680);
+  std::shared_ptr<base::Counter> record_bytes = std::make_shared<base::Counter>();  // answered
 };
 
 // Any loop may call.

@@ -3,7 +3,7 @@
 namespace broker {
 
 bool MemoryBudget::take_or_wait(std::size_t bytes, std::function<void()> when_free) {
-  if (!limited_) return true;
+  if (!limited()) return true;
   absl::MutexLock lock(&mutex_);
   if (available_ > 0) {
     available_ -= static_cast<std::int64_t>(bytes);
@@ -14,13 +14,13 @@ bool MemoryBudget::take_or_wait(std::size_t bytes, std::function<void()> when_fr
 }
 
 void MemoryBudget::take(std::size_t bytes) {
-  if (!limited_) return;
+  if (!limited()) return;
   absl::MutexLock lock(&mutex_);
   available_ -= static_cast<std::int64_t>(bytes);
 }
 
 void MemoryBudget::release(std::size_t bytes) {
-  if (!limited_) return;
+  if (!limited()) return;
   std::vector<std::function<void()>> woken;
   {
     absl::MutexLock lock(&mutex_);

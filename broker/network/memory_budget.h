@@ -17,18 +17,21 @@ namespace broker {
 class MemoryBudget {
  public:
   // limit <= 0: unlimited, nothing is counted.
-  explicit MemoryBudget(std::int64_t limit_bytes) : limited_(limit_bytes > 0), available_(limit_bytes) {}
+  explicit MemoryBudget(std::int64_t limit_bytes)
+      : limit_(limit_bytes > 0 ? limit_bytes : 0), available_(limit_bytes) {}
 
-  bool limited() const { return limited_; }
+  bool limited() const { return limit_ > 0; }
+  std::int64_t limit_bytes() const { return limit_; }  // 0: unlimited
   // True: taken. False: nothing taken, and `when_free` is called once, by the thread that releases memory.
   bool take_or_wait(std::size_t bytes, std::function<void()> when_free) ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes even when nothing is left: for memory that exists already.
   void take(std::size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   void release(std::size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Below zero while overdrawn.
   std::int64_t available_bytes() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  const bool limited_;
+  const std::int64_t limit_;
   mutable absl::Mutex mutex_;
   std::int64_t available_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::function<void()>> waiting_ ABSL_GUARDED_BY(mutex_);

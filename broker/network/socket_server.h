@@ -44,6 +44,7 @@ class SocketServer {
   // The real port of a listener, after bind(); names are unique.
   std::uint16_t port(std::string_view listener) const;
   NetworkTotals totals() const;
+  const MemoryBudget& request_memory() const { return *budget_; }
 
  private:
   void accepted(std::size_t listener, AcceptedSocket socket);

@@ -18,6 +18,7 @@
 
 #include "base/logging.h"
 #include "base/loop.h"
+#include "base/metrics.h"
 #include "config/dynamic.h"
 #include "replication/cluster/announcements.h"
 #include "replication/partition/log_moves.h"
@@ -71,6 +72,8 @@ class Replicas {
 
   // Periodic work: deletes segments that retention has no room for. Any thread that may wait for the disk.
   void apply_retention(base::Timestamp now);
+  const base::Counter& deleted_segments() const { return deleted_segments_; }
+  const base::Counter& deleted_bytes() const { return deleted_bytes_; }
 
   // Orderly stop, two steps: nobody gets in any more, everybody waiting is told; then the logs are handed back, also of
   // replicas made in between.
@@ -106,7 +109,9 @@ class Replicas {
   std::function<void(const LeadershipNews&)> tell_leadership_;
   const base::Logger log_{"weir.Replicas"};
   const base::Logger segment_log_{"kafka.log.Log"};  // Kafka's name for what happens to a partition's files
-  std::int32_t controller_epoch_ = 0;                // the highest heard of
+  base::Counter deleted_segments_;
+  base::Counter deleted_bytes_;
+  std::int32_t controller_epoch_ = 0;  // the highest heard of
 
   absl::Mutex mutex_;
   absl::flat_hash_map<base::TopicPartition, PartitionState> put_off_ ABSL_GUARDED_BY(mutex_);  // the latest word

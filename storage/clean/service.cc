@@ -100,8 +100,8 @@ bool CleanService::spend(std::size_t bytes) {
 
 // --- which log -------------------------------------------------------------------------------------------------------
 
-std::optional<CleanService::Task> CleanService::consider(const TopicPartition& partition,
-                                                         const CleanSettings& settings) {
+std::optional<CleanService::Task> CleanService::consider(const TopicPartition& partition, const CleanSettings& settings,
+                                                         double& dirtiest) {
   auto look = look_at(parts_.with_log, partition);
   if (!look || !look->health->online()) return std::nullopt;
   {
@@ -112,6 +112,7 @@ std::optional<CleanService::Task> CleanService::consider(const TopicPartition& p
   }
   // The lags cost looks into files: not for a log that could not be due in any case.
   const auto most = dirty_range(look->outline, std::nullopt);
+  if (!most.empty()) dirtiest = std::max(dirtiest, most.ratio());
   const auto dirty_enough = [&](const DirtyRange& range) { return range.ratio() > settings.min_dirty_ratio; };
   if (most.empty() || (!dirty_enough(most) && settings.max_lag == CleanSettings::kNoMaxLag)) return std::nullopt;
 
@@ -146,6 +147,7 @@ void CleanService::forget_all_but(const std::vector<TopicPartition>& partitions)
 
 std::optional<CleanService::Task> CleanService::take_dirtiest() {
   std::optional<Task> best;
+  double dirtiest = 0;
   const auto partitions = parts_.partitions();
   {
     absl::MutexLock lock(&mutex_);
@@ -159,10 +161,11 @@ std::optional<CleanService::Task> CleanService::take_dirtiest() {
       if (stopping_) return std::nullopt;
       if (in_progress_.contains(partition) || put_off_.contains(partition)) continue;
     }
-    auto task = consider(partition, *settings);
+    auto task = consider(partition, *settings, dirtiest);
     if (task && (!best || task->ratio > best->ratio)) best = std::move(task);
   }
   absl::MutexLock lock(&mutex_);
+  counts_.max_dirty_ratio = dirtiest;
   if (!best) {
     put_off_.clear();
     return best;
@@ -215,6 +218,7 @@ void CleanService::done(const Task& task, const CleanOutcome& outcome) {
   if (outcome.kind == Kind::cleaned) {
     complaints_.erase(task.partition);
     ++counts_.cleanings;
+    counts_.last_cleaning = parts_.clock.wall();
     counts_.bytes_read += report.mapped_bytes + report.bytes_before;
     counts_.bytes_written += report.bytes_after;
   } else if (outcome.kind == Kind::given_up && !stopping_ && complaints_[task.partition] != outcome.why) {

@@ -73,6 +73,8 @@ class CleanService {
     std::uint64_t cleanings = 0;  // finished
     std::uint64_t bytes_read = 0;
     std::uint64_t bytes_written = 0;
+    Timestamp last_cleaning = base::kNoTimestamp;  // when it finished
+    double max_dirty_ratio = 0;                    // of all logs, when a thread last looked for work
   };
   Counts counts() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool is_uncleanable(const TopicPartition& partition) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -87,8 +89,8 @@ class CleanService {
 
   std::optional<Task> take_dirtiest() ABSL_LOCKS_EXCLUDED(mutex_);
   void forget_all_but(const std::vector<TopicPartition>& partitions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Nothing: not due, or it cannot be told; then an error is reported.
-  std::optional<Task> consider(const TopicPartition& partition, const CleanSettings& settings)
+  // Nothing: not due, or it cannot be told; then an error is reported. `dirtiest` rises to how dirty it is.
+  std::optional<Task> consider(const TopicPartition& partition, const CleanSettings& settings, double& dirtiest)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void done(const Task& task, const CleanOutcome& outcome) ABSL_LOCKS_EXCLUDED(mutex_);
   void mark_uncleanable(const Task& task, const std::string& why) ABSL_LOCKS_EXCLUDED(mutex_);

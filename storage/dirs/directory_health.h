@@ -6,10 +6,12 @@
 // may call. Shared by the directory's logs and by LogDirs.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -56,6 +58,16 @@ class DirectoryHealth {
   void use_room(std::uint64_t bytes) { room_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed); }
   void set_room(std::int64_t bytes) { room_.store(bytes, std::memory_order_relaxed); }
 
+  // Of its disk, as last measured; nothing before that.
+  std::optional<std::uint64_t> free_bytes() const {
+    const auto bytes = free_bytes_.load(std::memory_order_relaxed);
+    return bytes < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(bytes));
+  }
+  void set_free_bytes(std::uint64_t bytes) {
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+    free_bytes_.store(static_cast<std::int64_t>(std::min(bytes, kMost)), std::memory_order_relaxed);
+  }
+
   void retire(const base::Error& why) {
     if (online_.exchange(false, std::memory_order_acq_rel) && on_failure_) on_failure_(path_, why);
   }
@@ -65,6 +77,7 @@ class DirectoryHealth {
   OnFailure on_failure_;
   std::atomic<bool> online_{true};
   std::atomic<std::int64_t> room_{std::numeric_limits<std::int64_t>::max()};  // until it is measured
+  std::atomic<std::int64_t> free_bytes_{-1};                                  // likewise
 };
 
 }  // namespace storage

@@ -33,6 +33,7 @@ void SpaceWatch::check(Watched& watched, std::uint64_t least) {
   auto& directory = *watched.directory;
   const auto free = files_.free_bytes(directory.path());
   if (!free) return;  // whoever uses the directory next will learn what is wrong with it
+  directory.set_free_bytes(*free);
   // A write may have found no room although there seemed to be some.
   const bool was_full = watched.full || !directory.has_room();
   const auto room = room_in({.free = *free, .least = least, .was_full = was_full});

@@ -254,6 +254,18 @@ TEST_CASE("our own log level is checked like any other key") {
         std::string::npos);
 }
 
+TEST_CASE("where metrics are shown is a host and a port, or nowhere") {
+  CHECK_FALSE(load("").settings.metrics_listener);
+  for (const auto* good : {"127.0.0.1:9644", "localhost:0", "[::1]:65535", ":9644", "0.0.0.0:1"})
+    CHECK(load(std::string("metrics.listener=") + good).settings.metrics_listener == good);
+  for (const auto* bad : {"9644", "localhost", "localhost:", "localhost:65536", "localhost:-1", "::1:9644", "a b:1",
+                          "http://localhost:9644", "[::1:9644", "localhost:9644/metrics", "localhost:9x"}) {
+    INFO(bad);
+    CHECK(refusal(std::string("metrics.listener=") + bad)
+              .find(std::string("Invalid value ") + bad + " for configuration metrics.listener: ") == 0);
+  }
+}
+
 TEST_CASE("every key may be written out at its default and changes nothing") {
   std::string text;
   for (const auto& setting : broker_settings())
