@@ -16,8 +16,6 @@ std::string parent_of(const std::string& path) {
 
 // A start writes some 200 KiB to the log, nearly all of it pages that it writes again and again.
 constexpr std::int64_t kRoomAheadBytes = 1 << 20;
-// Pages of 4 KiB in the log before it is copied into the database and begun anew: well below the room it has.
-constexpr const char* kCheckpointEvery = "PRAGMA wal_autocheckpoint = 100";
 
 bool is_sequential(CreateMode mode) {
   return mode == CreateMode::persistent_sequential || mode == CreateMode::ephemeral_sequential;
@@ -113,11 +111,14 @@ base::Status EmbeddedDatabase::open(const std::string& file) {
   sqlite3_extended_result_codes(db_, 0);
   int keep_log = 1;
   sqlite3_file_control(db_, nullptr, SQLITE_FCNTL_PERSIST_WAL, &keep_log);
+  int grow_by = 64 << 10;  // without it a size hint does nothing
+  sqlite3_file_control(db_, nullptr, SQLITE_FCNTL_CHUNK_SIZE, &grow_by);
   const char* const steps[] = {
       "PRAGMA locking_mode = EXCLUSIVE",
       "PRAGMA journal_mode = WAL",
       "PRAGMA synchronous = FULL",
-      kCheckpointEvery,
+      "PRAGMA wal_autocheckpoint = 100",  // pages of 4 KiB: well below the room that the log has
+      "PRAGMA secure_delete = OFF",       // or deleting would write over what it deletes
       "BEGIN IMMEDIATE",
       "CREATE TABLE IF NOT EXISTS node(path TEXT NOT NULL PRIMARY KEY, parent TEXT NOT NULL, data BLOB NOT NULL, "
       "version INTEGER NOT NULL, czxid INTEGER NOT NULL, mzxid INTEGER NOT NULL, ctime INTEGER NOT NULL, "
@@ -141,32 +142,47 @@ base::Status EmbeddedDatabase::open(const std::string& file) {
   return {};
 }
 
-// One large commit lengthens the log, its checkpoint the database; the next gives the pages back to the database.
+std::int64_t EmbeddedDatabase::number_from(const char* sql) {
+  const auto statement = prepare(sql);
+  return statement->start().row() ? statement->number(0) : 0;
+}
+
 void EmbeddedDatabase::take_room_ahead() {
   std::error_code unknown;
   const auto log_bytes = std::filesystem::file_size(file_ + "-wal", unknown);
-  const auto free_pages = prepare("PRAGMA freelist_count");
-  const auto page_bytes = prepare("PRAGMA page_size");
-  const bool listed = free_pages->start().row() && page_bytes->start().row();
-  const bool enough = listed && !unknown && static_cast<std::int64_t>(log_bytes) >= kRoomAheadBytes &&
-                      free_pages->number(0) * page_bytes->number(0) >= kRoomAheadBytes / 2;
-  free_pages->reset();
-  page_bytes->reset();
-  if (enough) return;
-  const auto fill = fmt::format("INSERT OR REPLACE INTO node VALUES ('room', 'room', zeroblob({}), 0, 0, 0, 0, 0, 0)",
-                                kRoomAheadBytes);
-  for (const char* step : {fill.c_str(), "PRAGMA wal_checkpoint(PASSIVE)", "DELETE FROM node WHERE path = 'room'"})
-    if (sqlite3_exec(db_, step, nullptr, nullptr, nullptr) != SQLITE_OK) {
-      log_.warn("{}: no room could be taken ahead ({}): should its disk fill up, this broker may not start on it",
-                file_, sqlite3_errmsg(db_));
-      return;
-    }
+  const auto free_bytes = number_from("PRAGMA freelist_count") * number_from("PRAGMA page_size");
+  const bool enough =
+      !unknown && static_cast<std::int64_t>(log_bytes) >= kRoomAheadBytes && free_bytes >= kRoomAheadBytes / 2;
+  if (!enough && !grow())
+    log_.warn("{}: there is no room on its disk: if it fills up this broker may not start again", file_);
+  forbid_growth();
 }
 
-void EmbeddedDatabase::written() {
-  if (!std::exchange(full_, false)) return;
-  log_.info("{}: there is room again, topics and configuration can be changed", file_);
-  take_room_ahead();
+// Whatever stands in the log has its place in the database, so that the log can always be copied there and begun anew.
+void EmbeddedDatabase::forbid_growth() {
+  number_from(fmt::format("PRAGMA max_page_count = {}", number_from("PRAGMA page_count")).c_str());
+}
+
+// The file grows first, the only step that needs room on the disk. Then one large commit lengthens the log and uses the
+// pages, and the next gives them back to the database.
+bool EmbeddedDatabase::grow() {
+  const auto execute_quietly = [&](const std::string& sql) {
+    return sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK;
+  };
+  execute_quietly("PRAGMA wal_checkpoint(PASSIVE)");
+  const auto page_bytes = number_from("PRAGMA page_size");
+  const auto pages = number_from("PRAGMA page_count") + kRoomAheadBytes / page_bytes + 8;
+  sqlite3_int64 wanted = pages * page_bytes;
+  if (sqlite3_file_control(db_, nullptr, SQLITE_FCNTL_SIZE_HINT, &wanted) != SQLITE_OK) return false;
+  number_from(fmt::format("PRAGMA max_page_count = {}", pages).c_str());
+  const bool grown =
+      execute_quietly(fmt::format("INSERT OR REPLACE INTO node VALUES ('room', 'room', zeroblob({}), 0, 0, 0, 0, 0, 0)",
+                                  kRoomAheadBytes)) &&
+      execute_quietly("PRAGMA wal_checkpoint(PASSIVE)") && execute_quietly("DELETE FROM node WHERE path = 'room'");
+  forbid_growth();
+  if (grown && std::exchange(full_, false))
+    log_.info("{}: there is room again, topics and configuration can be changed", file_);
+  return grown;
 }
 
 void EmbeddedDatabase::close() {
@@ -181,14 +197,7 @@ void EmbeddedDatabase::close() {
 
 StoreCode EmbeddedDatabase::broken(std::string_view doing) {
   const int code = sqlite3_errcode(db_);
-  if (code == SQLITE_FULL) {
-    if (!std::exchange(full_, true))
-      log_.error(
-          "{}: its disk is full: topics and configuration can be read but not changed until there is room: free some, "
-          "or delete topics",
-          file_);
-    return StoreCode::full;
-  }
+  if (code == SQLITE_FULL) return StoreCode::full;
   log_.error("{}: {}: {}", file_, doing, sqlite3_errmsg(db_));
   if (code == SQLITE_IOERR || code == SQLITE_CORRUPT || code == SQLITE_NOTADB) failed_ = true;
   return StoreCode::failed;
@@ -287,9 +296,8 @@ StoreCode EmbeddedDatabase::apply(const Operation& operation, Committed& done) {
   return std::visit([&](const auto& one) { return apply(one, done); }, operation);
 }
 
-CommitReply EmbeddedDatabase::commit(const std::vector<Operation>& operations) {
+CommitReply EmbeddedDatabase::try_to_commit(const std::vector<Operation>& operations) {
   CommitReply reply;
-  if (failed_) return {.code = StoreCode::failed};
   if (!begin_->start().done()) return {.code = broken("cannot begin")};
   begin_->reset();
   ++zxid_;
@@ -313,7 +321,18 @@ CommitReply EmbeddedDatabase::commit(const std::vector<Operation>& operations) {
     if (!sqlite3_get_autocommit(db_)) rollback_->start().done();
     rollback_->reset();
   }
-  if (reply.ok()) written();
+  return reply;
+}
+
+CommitReply EmbeddedDatabase::commit(const std::vector<Operation>& operations) {
+  if (failed_) return {.code = StoreCode::failed};
+  auto reply = try_to_commit(operations);
+  if (reply.code == StoreCode::full && grow()) reply = try_to_commit(operations);
+  if (reply.code == StoreCode::full && !std::exchange(full_, true))
+    log_.error(
+        "{}: its disk is full: topics and configuration can be read but not changed until there is room: free some, or "
+        "delete topics",
+        file_);
   return reply;
 }
 

@@ -20,9 +20,9 @@ namespace replication {
 //          sequence (how many sequential children it has had)
 // counter: zxid, session
 //
-// Room for what a broker writes at its start, and for the deletion of topics, is taken ahead, so that both succeed on a
-// disk without a free byte: pages of the database that hold nothing, and a write-ahead log that is written over again
-// and stays as long as it is. When that is used up, writes are refused as `full` until the disk has room.
+// Room is taken ahead, so that a broker starts, and deletes topics, on a disk without a free byte: pages of the
+// database that hold nothing, and a write-ahead log that is written over again and stays as long as it is. The database
+// grows by steps, each before anything needs it; when it cannot, what has no room is refused as `full`, until it can.
 class EmbeddedDatabase {
  public:
   explicit EmbeddedDatabase(const base::Clock& clock);
@@ -45,8 +45,11 @@ class EmbeddedDatabase {
   class Statement;
 
   base::Status execute(const char* sql);
+  std::int64_t number_from(const char* sql);
   void take_room_ahead();
-  void written();
+  void forbid_growth();
+  bool grow();
+  CommitReply try_to_commit(const std::vector<Operation>& operations);
   base::Status prepare_all();
   std::unique_ptr<Statement> prepare(const char* sql);
   StoreCode broken(std::string_view doing);
@@ -66,7 +69,7 @@ class EmbeddedDatabase {
   std::int64_t zxid_ = 0;
   // A disk that failed is not asked to write again.
   bool failed_ = false;
-  bool full_ = false;  // the last write found no room
+  bool full_ = false;  // it could not grow when it had to
 
   std::unique_ptr<Statement> begin_, commit_, rollback_, select_node_, select_children_, insert_, update_, delete_,
       next_sequence_, set_counter_;

@@ -46,6 +46,11 @@ const sqlite3_io_methods kMethods = [] {
     return of(f)->real()->pMethods->xCheckReservedLock(of(f)->real(), held);
   };
   m.xFileControl = [](sqlite3_file* f, int what, void* argument) {
+    sqlite3_int64 size = 0;
+    const bool grows = what == SQLITE_FCNTL_SIZE_HINT &&
+                       of(f)->real()->pMethods->xFileSize(of(f)->real(), &size) == 0 &&
+                       *static_cast<sqlite3_int64*>(argument) > size;
+    if (full && grows) return SQLITE_FULL;
     return of(f)->real()->pMethods->xFileControl(of(f)->real(), what, argument);
   };
   m.xSectorSize = [](sqlite3_file* f) { return of(f)->real()->pMethods->xSectorSize(of(f)->real()); };
