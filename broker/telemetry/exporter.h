@@ -17,7 +17,7 @@
 namespace broker {
 
 struct ExporterSettings {
-  std::string host;  // empty: every address
+  std::string host{};  // empty: every address
   std::uint16_t port = 0;
   // Whoever comes when all are taken waits in the backlog.
   std::size_t max_connections = 16;

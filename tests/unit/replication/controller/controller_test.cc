@@ -431,7 +431,8 @@ TEST_CASE("a failed log directory takes its partitions out of service until the 
   Life mended(directory.path);
   auto& metadata = mended.member->broker.metadata;
   REQUIRE(eventually([&] {
-    const auto* partition = metadata.snapshot()->find_partition("t", 1);
+    const auto cluster = metadata.snapshot();
+    const auto* partition = cluster->find_partition("t", 1);
     return partition && partition->leader == BrokerId{0};
   }));
   CHECK(state_of(mended, 1).leader_epoch >= base::LeaderEpoch{2});
