@@ -29,7 +29,7 @@ def all_but(lost, broker, topic):
     """Whether clients are told that the partitions of the topic are led, all but these, which nobody can lead."""
     with broker.connect() as connection:
         (told,) = connection.request("METADATA", 5, {"topics": [{"name": topic}], "allow_auto_topic_creation": False})["topics"]
-    return all((p["leader_id"], p["error_code"], p["offline_replicas"])
+    return told["error_code"] == 0 and all((p["leader_id"], p["error_code"], p["offline_replicas"])
                == ((-1, LEADER_NOT_AVAILABLE, [0]) if p["partition_index"] in lost else (0, 0, [])) for p in told["partitions"])
 
 
