@@ -10,7 +10,7 @@ void ApiTable::add(ApiEntry entry) {
   const auto i = static_cast<std::size_t>(entry.api.key);
   if (i >= by_key_.size()) by_key_.resize(i + 1);
   base::invariant(!by_key_[i], "an API has one handler");
-  entry.counts = std::make_unique<ApiEntry::Counts>();
+  entry.counts = std::make_shared<ApiEntry::Counts>();
   by_key_[i] = std::move(entry);
 }
 

@@ -33,7 +33,7 @@ struct ApiEntry {
     base::Counter requests;
     base::Counter bytes;
   };
-  std::unique_ptr<Counts> counts{};
+  std::shared_ptr<Counts> counts{};
 };
 
 // Filled once before the listeners start, then only read; any thread may.
