@@ -102,6 +102,7 @@ base::Status LogMoves::move(const std::shared_ptr<Partition>& partition, std::sh
     what.settings = log.settings();
     what.topic_id = log.topic_id();
     move->seen_cuts = cuts_of(log);
+    move->cleaned_to = log.marks()->cleaned_to;
   });
   auto copy = has_log ? logs_.create_copy(what, to)
                       : base::Result<std::unique_ptr<storage::Log>>(
@@ -181,6 +182,29 @@ std::vector<LogMoves::Copy> LogMoves::copies() const {
   return out;
 }
 
+void LogMoves::limit(std::int64_t bytes_per_second) {
+  absl::MutexLock lock(&mutex_);
+  if (bytes_per_second == bytes_per_second_) return;
+  bytes_per_second_ = bytes_per_second;
+  throttle_ = storage::Throttle(static_cast<double>(bytes_per_second));
+}
+
+// Whoever waits here keeps a thread that could only wait for the same.
+bool LogMoves::spend(const Move& move, std::size_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  const auto wait = throttle_.spend(bytes, clock_.now());
+  struct Waiting {
+    const bool& stopped;
+    const bool& cancelled;
+    const std::int64_t& rate;
+    std::int64_t seen;
+  } waiting{stopped_, move.cancelled, bytes_per_second_, bytes_per_second_};
+  mutex_.AwaitWithTimeout(absl::Condition(
+                              +[](Waiting* w) { return w->stopped || w->cancelled || w->rate != w->seen; }, &waiting),
+                          absl::FromChrono(wait));
+  return !stopped_ && !move.cancelled;
+}
+
 void LogMoves::submit(const std::shared_ptr<Move>& move) {
   if (stopped_ || move->cancelled || !move->copy) return;
   move->working = true;
@@ -203,6 +227,7 @@ void LogMoves::work_on(const std::shared_ptr<Move>& move) {
     logs_.checkpoint_recovery_points();
     logs_.checkpoint_log_starts();
     logs_.checkpoint_high_watermarks();
+    logs_.checkpoint_cleaned();
   }
   if (!next) {
     log_.error("The move of {} to {} is given up: {}", name, move->to->path(), next.error().text());
@@ -229,6 +254,7 @@ base::Result<LogMoves::Step> LogMoves::step(Move& move) {
     // Retention was faster than the copying, or the log was cut and may hold other records now.
     useless = copy.log_end_offset() < start || cuts_of(log) != move.seen_cuts;
     move.seen_cuts = cuts_of(log);
+    if (useless) move.cleaned_to = log.marks()->cleaned_to;
     const auto from = useless ? start : copy.log_end_offset();
     slice = log.read(from, log.high_watermark(), {.max_bytes = kBytesPerStep, .at_least_one_batch = true});
     const auto tail = read_tail(log, from);
@@ -238,6 +264,7 @@ base::Result<LogMoves::Step> LogMoves::step(Move& move) {
   if (!slice) return slice.error();
   if (useless)
     if (auto s = copy.truncate_fully_and_start_at(start); !s) return s.error();
+  if (slice->records.size_bytes > 0 && !spend(move, slice->records.size_bytes)) return Step::wait;
   if (near || slice->records.size_bytes == 0) return exchange(move);
   if (auto s = append_slice(copy, *slice, move.buffer); !s) return s.error();
   return Step::more;
@@ -257,6 +284,7 @@ base::Result<LogMoves::Step> LogMoves::exchange(Move& move) {
         for (const auto& slice : **tail)
           if (auto s = append_slice(copy, slice, move.buffer); !s) return s.error();
         if (auto s = match_ends(log, copy); !s) return s.error();
+        copy.set_cleaned_to(move.cleaned_to, copy.ticket());
         return logs_.exchange(log, std::move(move.copy));
       });
   if (!exchanged) return exchanged.error();

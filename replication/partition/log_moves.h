@@ -5,12 +5,15 @@
 // lock. The exchange waits for the disk with the lock held: a few files are synced and two directories renamed, once
 // per move. Steps on disk, and what a start makes of a move that was stopped: storage/dirs/log_set_move.cc.
 //
+// All of them together read no more than replica.alter.log.dirs.io.max.bytes.per.second.
+//
 // Any thread may call. Each move is worked on by one thread at a time of a pool of its own.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/synchronization/mutex.h>
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +21,7 @@
 #include "base/logging.h"
 #include "base/loop.h"
 #include "replication/partition/partition.h"
+#include "storage/clean/throttle.h"
 #include "storage/dirs/log_set.h"
 
 namespace replication {
@@ -25,10 +29,12 @@ namespace replication {
 class LogMoves {
  public:
   // `threads`: num.replica.alter.log.dirs.threads.
-  LogMoves(storage::LogSet& logs, std::size_t threads) : logs_(logs), pool_(threads, "log-moves") {}
+  LogMoves(storage::LogSet& logs, base::Clock& clock, std::size_t threads)
+      : logs_(logs), clock_(clock), pool_(threads, "log-moves") {}
   ~LogMoves() { stop(); }
 
   void start() { pool_.start(); }
+  void limit(std::int64_t bytes_per_second) ABSL_LOCKS_EXCLUDED(mutex_);
   // Gives up what is under way; the next start begins those moves anew.
   void stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -56,7 +62,9 @@ class LogMoves {
     std::unique_ptr<storage::Log> copy;              // of whoever works on the move
     base::Buffer buffer{};
     std::uint64_t seen_cuts = 0;  // how often the log had been cut when it was last read
-    bool working = false;         // the rest is guarded by mutex_
+    // How far the log was compacted when copying began: what was cleaned since may have been copied before.
+    base::Offset cleaned_to = base::kNoOffset;
+    bool working = false;  // the rest is guarded by mutex_
     bool cancelled = false;
     std::uint64_t copied_bytes = 0;
   };
@@ -64,14 +72,19 @@ class LogMoves {
 
   void work_on(const std::shared_ptr<Move>& move) ABSL_LOCKS_EXCLUDED(mutex_);
   void submit(const std::shared_ptr<Move>& move) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Waits until the limit allows so many bytes. False when the move is to end.
+  bool spend(const Move& move, std::size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   base::Result<Step> step(Move& move);
   base::Result<Step> exchange(Move& move);
 
   storage::LogSet& logs_;
+  base::Clock& clock_;
   base::BlockingPool pool_;
   const base::Logger log_{"kafka.server.ReplicaAlterLogDirsManager"};
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<base::TopicPartition, std::shared_ptr<Move>> moves_ ABSL_GUARDED_BY(mutex_);
+  std::int64_t bytes_per_second_ ABSL_GUARDED_BY(mutex_) = std::numeric_limits<std::int64_t>::max();
+  storage::Throttle throttle_ ABSL_GUARDED_BY(mutex_){static_cast<double>(bytes_per_second_)};
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -134,7 +134,8 @@ Result<std::unique_ptr<Log>> LogSet::exchange(Log& old, std::unique_ptr<Log> cop
                       .clean_stop = true,
                       .recovery_point = copy->log_end_offset(),
                       .log_start = old.log_start_offset(),
-                      .high_watermark = old.high_watermark()};
+                      .high_watermark = old.high_watermark(),
+                      .cleaned_to = copy->marks()->cleaned_to.load()};
   if (auto s = copy->close(); !s) return s.error();
   copy->abandon();  // what still syncs older segments of it must not mind the new name
   copy.reset();

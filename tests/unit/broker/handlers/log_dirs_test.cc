@@ -24,7 +24,7 @@ struct Bench : HandlerBench {
     replicas->use(moves);
   }
   ~Bench() { moves.stop(); }
-  replication::LogMoves moves{*logs, 1};
+  replication::LogMoves moves{*logs, clock, 1};
 
   DescribeLogDirsResponse describe(const DescribeLogDirsRequest& in = {}, std::int16_t version = 4) {
     return ask<DescribeLogDirsResponse>(DescribeLogDirsHandler(*dirs, table, moves, pool), in, version);

@@ -24,7 +24,8 @@ struct Bench : ReplicaBench {
   }
   ~Bench() { moves.stop(); }
 
-  LogMoves moves{*logs, 1};
+  base::SystemClock real_time;
+  LogMoves moves{*logs, real_time, 1};
 
   std::shared_ptr<storage::DirectoryHealth> other_than(const Partition& partition) const {
     const auto here = partition.describe_log()->directory;
@@ -188,4 +189,77 @@ TEST_CASE("a directory that fails while a replica moves there leaves the replica
   CHECK(bench.moves.copies().empty());
   produce(*partition, 1);
   CHECK(offsets_of(*partition) == from_to(0, 6));
+}
+
+TEST_CASE("moves keep to their limit, and hear at once of another one, of a stop and of a replica that goes") {
+  Bench bench;
+  auto partition = bench.lead({});
+  produce(*partition, 200);
+  bench.moves.limit(1);  // hours
+  REQUIRE(bench.moves.move(partition, bench.other_than(*partition)).ok());
+  produce(*partition, 100);
+  CHECK(bench.moves.copies().size() == 1);
+  SECTION("another limit") {
+    bench.moves.limit(std::int64_t{1} << 40);
+    Bench::wait_until([&] { return bench.moves.copies().empty(); });
+    CHECK(offsets_of(*partition) == from_to(0, 300));
+  }
+  SECTION("a stop") { bench.moves.stop(); }
+  SECTION("a replica that goes") {
+    REQUIRE(bench.stop_replica({.partition = {"orders", 0}, .remove = true}).partitions.empty());
+    CHECK(bench.moves.copies().empty());
+  }
+}
+
+TEST_CASE("a replica that has moved is compacted from where it had been, as far as the copy can be trusted") {
+  Bench bench;
+  auto partition = bench.lead({});
+  produce(*partition, 20);
+  const auto set_cleaned_to = [&](Offset to) {
+    REQUIRE(partition->with_log([&](storage::Log& log) { log.set_cleaned_to(to, log.ticket()); }));
+  };
+  const auto cleaned_to = [&] {
+    auto found = base::kNoOffset;
+    REQUIRE(partition->with_log([&](storage::Log& log) { found = log.marks()->cleaned_to; }));
+    return found;
+  };
+  const auto checkpoint = [&](const std::string& directory) {
+    return base::read_file(bench.files, directory + "/cleaner-offset-checkpoint").value();
+  };
+  set_cleaned_to(Offset{12});
+  const auto from = partition->describe_log()->directory;
+  const auto to = bench.other_than(*partition);
+  bench.move_and_wait(partition, to);
+  CHECK(cleaned_to() == Offset{12});
+  CHECK(checkpoint(to->path()) == "0\n1\norders 0 12\n");
+  CHECK(checkpoint(from) == "0\n0\n");
+
+  // Cleaned once more while it is copied: what was copied before that is not unique as far as that.
+  bench.moves.limit(1);
+  REQUIRE(bench.moves.move(partition, bench.other_than(*partition)).ok());
+  set_cleaned_to(Offset{18});
+  bench.moves.limit(std::int64_t{1} << 40);
+  Bench::wait_until([&] { return bench.moves.copies().empty(); });
+  CHECK(cleaned_to() == Offset{12});
+}
+
+TEST_CASE("what was begun on a log that has moved since is not done to the one in its place") {
+  Bench bench;
+  auto partition = bench.lead({});
+  produce(*partition, 20);
+  std::optional<storage::RecoveryPoint::Ticket> seen;
+  std::vector<Offset> bases;
+  REQUIRE(partition->with_log([&](storage::Log& log) {
+    seen = log.ticket();
+    for (std::size_t i = 0; i < 2; ++i) bases.push_back(log.segments().at(i).base_offset());
+  }));
+  bench.move_and_wait(partition, bench.other_than(*partition));
+  REQUIRE(partition->with_log([&](storage::Log& log) {
+    const auto swapped = log.swap_in({.replaced = bases, .seen = *seen});
+    REQUIRE(swapped.ok());
+    CHECK_FALSE(swapped->has_value());
+    log.set_cleaned_to(Offset{9}, *seen);
+    CHECK(log.marks()->cleaned_to.load() == base::kNoOffset);
+  }));
+  CHECK(offsets_of(*partition) == from_to(0, 20));
 }
