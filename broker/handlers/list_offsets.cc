@@ -66,8 +66,19 @@ struct Listing {
     return false;
   }
 
+  // Too many wait for the disk already: a code that lets clients ask again.
+  void refuse() {
+    answer_each([](const auto&...) { return ErrorCode::offset_not_available; });
+  }
+
   void run() {
     const auto cluster = metadata.snapshot();
+    answer_each([&](const std::string& topic, const ListOffsetsRequest::Topic::Partition& wanted,
+                    PartitionAnswer& result) { return list(*cluster, topic, wanted, result); });
+  }
+
+ private:
+  void answer_each(auto look_up_one) {
     ListOffsetsResponse out;
     const auto repeated = repeated_partitions();
     for (const auto& topic : in.topics) {
@@ -80,7 +91,7 @@ struct Listing {
           result.error_code = ErrorCode::invalid_request;
           continue;
         }
-        auto code = list(*cluster, topic.name, wanted, result);
+        auto code = look_up_one(topic.name, wanted, result);
         if (code == ErrorCode::offset_not_available && version < kOffsetNotAvailableSince)
           code = ErrorCode::leader_not_available;
         result.error_code = code;
@@ -89,7 +100,6 @@ struct Listing {
     answer.fill(protocol::encode_response(correlation_id, version, out));
   }
 
- private:
   using Name = std::pair<std::string, std::int32_t>;
   std::set<Name> repeated_partitions() const {
     std::set<Name> seen, repeated;
@@ -132,7 +142,7 @@ void ListOffsetsHandler::operator()(Request& request, AnswerSlot answer) const {
   auto listing = std::make_shared<Listing>(
       Listing{metadata_, partitions_, std::move(in), request.version(), request.correlation_id(), std::move(answer)});
   if (!listing->reads_log()) return listing->run();
-  pool_.submit([listing] { listing->run(); });
+  if (!reads_.submit([listing] { listing->run(); })) listing->refuse();
 }
 
 }  // namespace broker

@@ -56,7 +56,7 @@ Connection::~Connection() = default;
 
 void Connection::start() {
   answers_ = std::make_shared<AnswerQueue>(set_.mailbox, weak_from_this(), session_.peer());
-  writer_.look_for_cold_ranges(set_.services.pool != nullptr);
+  writer_.look_for_cold_ranges(set_.services.reads != nullptr);
   last_active = set_.services.clock.now();
   await_readable();
 }
@@ -279,7 +279,7 @@ void Connection::write() {
 void Connection::warm_up() {
   warming_ = true;
   set_.counters.cold_reads.add(1);
-  set_.services.pool->submit([range = writer_.cold_range(), mailbox = set_.mailbox, weak = weak_from_this()] {
+  set_.services.reads->submit_always([range = writer_.cold_range(), mailbox = set_.mailbox, weak = weak_from_this()] {
     bring_into_page_cache(range);
     mailbox->post([weak] {
       const auto self = weak.lock();

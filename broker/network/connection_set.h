@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "broker/dispatch/router.h"
+#include "broker/network/disk_reads.h"
 #include "broker/network/loop_mailbox.h"
 #include "broker/network/memory_budget.h"
 #include "broker/network/network_counters.h"
@@ -24,7 +25,7 @@ struct ConnectionServices {
   const Router& router;
   DiagnosisLog& diagnosis;
   std::shared_ptr<MemoryBudget> budget;
-  base::BlockingPool* pool = nullptr;  // null: cold file ranges are sent as they are
+  DiskReads* reads = nullptr;  // null: cold file ranges are sent as they are
   const base::Clock& clock;
 };
 

@@ -23,7 +23,7 @@ SocketServer::SocketServer(NetworkSettings settings, Parts parts)
       clock_(parts.clock),
       budget_(std::make_shared<MemoryBudget>(settings_.queued_max_request_bytes)),
       router_(parts.table, diagnosis_, budget_),
-      services_{settings_, router_, diagnosis_, budget_, parts.pool, parts.clock},
+      services_{settings_, router_, diagnosis_, budget_, parts.reads, parts.clock},
       rate_(settings_) {
   for (std::size_t i = 0; i < loops_.size(); ++i)
     sets_.push_back(std::make_unique<ConnectionSet>(loops_.at(i), services_));

@@ -15,13 +15,14 @@
 #include "broker/network/connection_limits.h"
 #include "broker/network/connection_rate.h"
 #include "broker/network/connection_set.h"
+#include "broker/network/disk_reads.h"
 #include "broker/network/listener.h"
 #include "broker/network/network_counters.h"
 #include "broker/network/network_settings.h"
 
 namespace broker {
 
-// Accepts on the first loop and spreads connections over all of them in turn. Outlived by: the loops, the pool, the
+// Accepts on the first loop and spreads connections over all of them in turn. Outlived by: the loops, the reads, the
 // table; the loops run from before start() until after stop(). Its methods are called by one thread, totals() and
 // port() by any.
 class SocketServer {
@@ -29,7 +30,7 @@ class SocketServer {
   struct Parts {
     const ApiTable& table;
     base::LoopSet& loops;
-    base::BlockingPool* pool = nullptr;  // for cold file ranges; null: they are sent as they are
+    DiskReads* reads = nullptr;  // for cold file ranges; null: they are sent as they are
     const base::Clock& clock;
   };
   SocketServer(NetworkSettings settings, Parts parts);

@@ -135,6 +135,7 @@ struct HandlerBench : test_support::ReplicaBench {
   std::vector<replication::LiveBroker> brokers;
   base::Loop loop{"handlers"};
   base::BlockingPool pool{1, "handlers-io"};
+  DiskReads reads{pool, {.at_once = 1, .waiting = 2}};
   std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>(-1);
   Session session;
 };

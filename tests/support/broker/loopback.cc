@@ -143,7 +143,7 @@ Rig::Rig(RigOptions options) : loops(options.loops, "test"), pool(1, "test-pool"
   }
   server = std::make_unique<SocketServer>(
       options.network,
-      SocketServer::Parts{.table = table, .loops = loops, .pool = options.pool ? &pool : nullptr, .clock = clock});
+      SocketServer::Parts{.table = table, .loops = loops, .reads = options.pool ? &reads : nullptr, .clock = clock});
   const auto bound = server->bind();
   base::invariant(bound.ok(), bound ? "" : bound.error().text());
   loops.start();

@@ -81,6 +81,7 @@ class Rig {
   base::SystemClock clock;
   base::LoopSet loops;
   base::BlockingPool pool;
+  broker::DiskReads reads{pool, {}};
   std::unique_ptr<SocketServer> server;
 };
 

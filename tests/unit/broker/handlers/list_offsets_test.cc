@@ -21,7 +21,7 @@ namespace {
 constexpr std::int16_t kLatest = 9;
 
 struct Bench : HandlerBench {
-  ListOffsetsHandler handler{metadata, table, pool};
+  ListOffsetsHandler handler{metadata, table, reads};
 };
 
 struct At {
@@ -123,4 +123,23 @@ TEST_CASE("where a leader epoch ends is told to those who ask the leader") {
   CHECK(end("orders", 0, 3).error_code == ErrorCode::none);
   CHECK(end("orders", 1, 0).error_code == ErrorCode::unknown_topic_or_partition);
   CHECK(end("elsewhere", 0, 0).error_code == ErrorCode::not_leader_or_follower);
+}
+
+TEST_CASE("too many look-ups by time that wait for the disk: clients are told to ask again, and nobody else is") {
+  Bench bench;
+  auto partition = bench.announce({});
+  REQUIRE(append(*partition, {{"a"}}).ok());
+  absl::Notification disk;
+  REQUIRE(bench.reads.submit([&] { disk.WaitForNotification(); }));
+  std::vector<std::shared_ptr<Awaited>> waiting;
+  for (int i = 0; i < 2; ++i) waiting.push_back(bench.send(bench.handler, list({{0}}), kLatest));
+  CHECK(bench.reads.waiting() == 2);
+  CHECK(ask(bench, {0}).error_code == ErrorCode::offset_not_available);
+  CHECK(ask(bench, {0}, 4).error_code == ErrorCode::leader_not_available);
+  CHECK(ask(bench, {-1}).offset == Offset{1});
+  CHECK(bench.reads.waiting() == 2);
+  disk.Notify();
+  for (const auto& one : waiting)
+    CHECK(bench.decode<ListOffsetsResponse>(one->get(), kLatest).topics.at(0).partitions.at(0).offset == Offset{0});
+  CHECK(ask(bench, {0}).offset == Offset{0});
 }

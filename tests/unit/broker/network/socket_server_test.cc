@@ -51,7 +51,7 @@ TEST_CASE("an address that cannot be taken is refused with its listener's name")
   NetworkSettings settings;
   settings.listeners = {listener("PLAINTEXT", "127.0.0.1")};
   const auto error_of = [&] {
-    SocketServer server(settings, {.table = table, .loops = loops, .pool = nullptr, .clock = clock});
+    SocketServer server(settings, {.table = table, .loops = loops, .reads = nullptr, .clock = clock});
     const auto bound = server.bind();
     return bound ? std::string() : bound.error().detail;
   };
