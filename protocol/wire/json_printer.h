@@ -8,8 +8,7 @@
 #include <string_view>
 
 #include "base/base64.h"
-#include "protocol/wire/field.h"
-#include "protocol/wire/types.h"
+#include "protocol/wire/value_printer.h"
 
 namespace protocol {
 
@@ -49,33 +48,25 @@ inline void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-class JsonPrinter {
+class JsonPrinter final : public ValuePrinter<JsonPrinter> {
  public:
-  explicit JsonPrinter(Version version) : version_(version) {}
+  using ValuePrinter::ValuePrinter;
 
   template <class M>
   std::string object(const M& m) {
-    out_ += "{";
-    M::describe(m, *this);
-    if constexpr (Tagged<M>) {
-      if (version_.flexible) M::describe_tags(m, *this);
-    }
-    out_ += "}";
+    show_object(m, version_.flexible);
     return std::move(out_);
   }
 
-  void operator()(std::string_view name, const auto& x, Field f = {}) {
-    if (!f.in(version_)) return;
-    if (out_.back() != '{') out_ += ",";
+ private:
+  friend class ValuePrinter<JsonPrinter>;
+  static constexpr std::string_view kBetweenFields = ",", kBetweenValues = ",";
+  static constexpr bool kHidesSecrets = false;
+
+  void name(std::string_view name) {
     append_json_string(out_, camel_case(name));
     out_ += ":";
-    show(x);
   }
-  void operator()(int, std::string_view name, const auto& x, Field f = {}) {
-    if (x) (*this)(name, *x, f);
-  }
-
- private:
   static std::string camel_case(std::string_view name) {
     std::string out;
     bool up = false;
@@ -90,46 +81,15 @@ class JsonPrinter {
     return out;
   }
 
-  void show(bool x) { out_ += x ? "true" : "false"; }
-  template <std::integral T>
-  void show(T x) {
-    out_ += std::to_string(+x);
-  }
-  void show(const std::string& x) { append_json_string(out_, x); }
+  void text(const std::string& x) { append_json_string(out_, x); }
   // The ordinary alphabet, padded.
-  void show(const Bytes& x) {
+  void text(const Bytes& x) {
     auto text = base::base64_url_encode(x.raw);
     for (char& c : text) c = c == '-' ? '+' : c == '_' ? '/' : c;
     text.append((4 - text.size() % 4) % 4, '=');
     out_.append("\"").append(text).append("\"");
   }
-  template <class T>
-  void show(const std::optional<T>& x) {
-    if (x)
-      show(*x);
-    else
-      out_ += "null";
-  }
-  template <class T>
-  void show(const std::vector<T>& xs) {
-    out_ += "[";
-    for (std::size_t i = 0; i < xs.size(); ++i) {
-      if (i > 0) out_ += ",";
-      show(xs[i]);
-    }
-    out_ += "]";
-  }
-  template <StrongId T>
-  void show(const T& x) {
-    show(x.raw);
-  }
-  template <Described T>
-  void show(const T& x) {
-    out_ += JsonPrinter(version_).object(x);
-  }
-
-  Version version_;
-  std::string out_;
+  void nested(const auto& m) { show_object(m, version_.flexible); }
 };
 
 }  // namespace protocol

@@ -6,76 +6,33 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/wire/field.h"
-#include "protocol/wire/types.h"
+#include "protocol/wire/value_printer.h"
 
 namespace protocol {
 
-class Printer {
+class Printer final : public ValuePrinter<Printer> {
  public:
-  explicit Printer(Version version) : version_(version) {}
+  using ValuePrinter::ValuePrinter;
 
   template <class M>
   std::string object(const M& m) {
-    out_ += "{";
-    M::describe(m, *this);
-    if constexpr (Tagged<M>) M::describe_tags(m, *this);
-    out_ += "}";
-    return out_;
-  }
-
-  void operator()(std::string_view name, const auto& x, Field f = {}) {
-    if (!f.in(version_)) return;
-    if (out_.back() != '{') out_ += " ";
-    out_.append(name).append("=");
-    if (f.hidden)
-      out_ += "[hidden]";
-    else
-      show(x);
-  }
-  void operator()(int, std::string_view name, const auto& x, Field f = {}) {
-    if (x) (*this)(name, *x, f);
+    show_object(m, true);
+    return std::move(out_);
   }
 
  private:
-  void show(bool x) { out_ += x ? "true" : "false"; }
-  void show(double x) { out_ += fmt::format("{}", x); }
-  template <std::integral T>
-  void show(T x) {
-    out_ += std::to_string(+x);
-  }
-  void show(base::ErrorCode x) { out_ += base::error_name(x); }
-  void show(const base::Uuid& x) { out_ += x.text(); }
-  void show(const std::string& x) { out_.append("'").append(x).append("'"); }
-  void show(const Bytes& x) { out_ += fmt::format("<{} bytes>", x.raw.size()); }
-  void show(const Records& x) { out_ += x.is_null ? "null" : fmt::format("<{} bytes>", x.size_bytes()); }
-  template <class T>
-  void show(const std::optional<T>& x) {
-    if (x)
-      show(*x);
-    else
-      out_ += "null";
-  }
-  template <class T>
-  void show(const std::vector<T>& xs) {
-    out_ += "[";
-    for (std::size_t i = 0; i < xs.size(); ++i) {
-      if (i > 0) out_ += ", ";
-      show(xs[i]);
-    }
-    out_ += "]";
-  }
-  template <StrongId T>
-  void show(const T& x) {
-    show(x.raw);
-  }
-  template <Described T>
-  void show(const T& x) {
-    object(x);
-  }
+  friend class ValuePrinter<Printer>;
+  static constexpr std::string_view kBetweenFields = " ", kBetweenValues = ", ";
+  static constexpr bool kHidesSecrets = true;
 
-  Version version_;
-  std::string out_;
+  void name(std::string_view name) { out_.append(name).append("="); }
+  void text(double x) { out_ += fmt::format("{}", x); }
+  void text(base::ErrorCode x) { out_ += base::error_name(x); }
+  void text(const base::Uuid& x) { out_ += x.text(); }
+  void text(const std::string& x) { out_.append("'").append(x).append("'"); }
+  void text(const Bytes& x) { out_ += fmt::format("<{} bytes>", x.raw.size()); }
+  void text(const Records& x) { out_ += x.is_null ? "null" : fmt::format("<{} bytes>", x.size_bytes()); }
+  void nested(const auto& m) { show_object(m, true); }
 };
 
 // "name:TYPE" of every field of one version, in the notation of Apache Kafka's own schema printer:

@@ -66,6 +66,31 @@ std::variant<Data, Failure> open_data(base::FileSystem& files, const std::string
   return data;
 }
 
+// An index with its data.
+template <class Entry>
+struct Index {
+  std::int64_t base_offset = 0;
+  std::uint64_t size = 0;
+  std::vector<Entry> entries;
+  Data log;
+};
+template <class Entry>
+std::variant<Index<Entry>, Failure> open_index(base::FileSystem& files, const std::string& path) {
+  auto named = base_offset_of(path);
+  if (auto* failure = std::get_if<Failure>(&named)) return *failure;
+  const auto base_offset = std::get<std::int64_t>(named);
+  auto data = open_data(files, path);
+  if (auto* failure = std::get_if<Failure>(&data)) return *failure;
+  auto info = files.info(path);
+  if (!info) return Failure{"java.nio.file.NoSuchFileException", path, ""};
+  auto entries = read_entries<Entry>(files, path, base_offset);
+  if (auto* failure = std::get_if<Failure>(&entries)) return *failure;
+  return Index<Entry>{.base_offset = base_offset,
+                      .size = info->size_bytes,
+                      .entries = std::get<std::vector<Entry>>(std::move(entries)),
+                      .log = std::get<Data>(std::move(data))};
+}
+
 // Of all records of an entry; -1 when it has none.
 std::variant<std::int64_t, Failure> largest_timestamp(const base::File& file, const storage::HeaderScan::Found& found) {
   base::Buffer bytes(found.header.size_bytes);
@@ -130,19 +155,10 @@ Outcome sanity_of_time_index(const std::string& path, std::uint64_t size, std::i
 }  // namespace
 
 Outcome Dump::offset_index(const std::string& path) {
-  auto named = base_offset_of(path);
-  if (auto* failure = std::get_if<Failure>(&named)) return *failure;
-  const auto base_offset = std::get<std::int64_t>(named);
-  auto data = open_data(files_, path);
-  if (auto* failure = std::get_if<Failure>(&data)) return *failure;
-  const auto& log = std::get<Data>(data);
-  auto info = files_.info(path);
-  if (!info) return Failure{"java.nio.file.NoSuchFileException", path, ""};
-  auto found = read_entries<OffsetEntry>(files_, path, base_offset);
-  if (auto* failure = std::get_if<Failure>(&found)) return *failure;
-  const auto& entries = std::get<std::vector<OffsetEntry>>(found);
-  if (request_.indexes == IndexCheck::sanity_only)
-    return sanity_of_offset_index(path, info->size_bytes, base_offset, entries);
+  auto opened = open_index<OffsetEntry>(files_, path);
+  if (auto* failure = std::get_if<Failure>(&opened)) return *failure;
+  const auto& [base_offset, size, entries, log] = std::get<Index<OffsetEntry>>(opened);
+  if (request_.indexes == IndexCheck::sanity_only) return sanity_of_offset_index(path, size, base_offset, entries);
 
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto& entry = entries[i];
@@ -161,19 +177,10 @@ Outcome Dump::offset_index(const std::string& path) {
 }
 
 Outcome Dump::time_index(const std::string& path) {
-  auto named = base_offset_of(path);
-  if (auto* failure = std::get_if<Failure>(&named)) return *failure;
-  const auto base_offset = std::get<std::int64_t>(named);
-  auto data = open_data(files_, path);
-  if (auto* failure = std::get_if<Failure>(&data)) return *failure;
-  const auto& log = std::get<Data>(data);
-  auto info = files_.info(path);
-  if (!info) return Failure{"java.nio.file.NoSuchFileException", path, ""};
-  auto found_times = read_entries<TimeEntry>(files_, path, base_offset);
-  if (auto* failure = std::get_if<Failure>(&found_times)) return *failure;
-  const auto& entries = std::get<std::vector<TimeEntry>>(found_times);
-  if (request_.indexes == IndexCheck::sanity_only)
-    return sanity_of_time_index(path, info->size_bytes, base_offset, entries);
+  auto opened = open_index<TimeEntry>(files_, path);
+  if (auto* failure = std::get_if<Failure>(&opened)) return *failure;
+  const auto& [base_offset, size, entries, log] = std::get<Index<TimeEntry>>(opened);
+  if (request_.indexes == IndexCheck::sanity_only) return sanity_of_time_index(path, size, base_offset, entries);
 
   auto found_offsets = read_entries<OffsetEntry>(files_, sibling(path, ".index"), base_offset);
   if (auto* failure = std::get_if<Failure>(&found_offsets)) return *failure;
