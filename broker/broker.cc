@@ -34,6 +34,7 @@
 #include "broker/host.h"
 #include "broker/internal_topics/creation.h"
 #include "broker/internal_topics/leadership.h"
+#include "broker/network/disk_reads.h"
 #include "broker/network/socket_server.h"
 #include "broker/network_configuration.h"
 #include "broker/stored_settings.h"
@@ -75,6 +76,9 @@ constexpr milliseconds kLookAtSpaceEvery{1000};
 // A controller that does not announce us within this is a slow one: clients are served what we know.
 constexpr milliseconds kFirstAnnouncement{10000};
 
+// Segments that nobody writes to: up to three files each. The rest is for active ones and for connections.
+std::size_t most_open_segments() { return std::clamp<std::size_t>(open_files_limit() / 16, 16, 4096); }
+
 // Loops beyond the cores only add switches; num.network.threads bounds them from above.
 std::size_t loop_count(const config::BrokerSettings& settings) {
   const auto cores = std::max(1u, std::thread::hardware_concurrency());
@@ -113,6 +117,7 @@ struct Broker::Parts {
     return file().protocol_version() >= *config::find_protocol_version(release);
   }
 
+  std::size_t pool_threads() const { return static_cast<std::size_t>(started_with->num_io_threads); }
   Status start();
   // ---- its steps, in this order
   Status show_metrics();
@@ -146,7 +151,8 @@ struct Broker::Parts {
   base::SystemRandom random;
   base::Metrics metrics;
   std::unique_ptr<Exporter> exporter;  // null without metrics.listener
-  base::BlockingPool pool{static_cast<std::size_t>(started_with->num_io_threads), "weir-io"};
+  base::BlockingPool pool{pool_threads(), "weir-io"};
+  DiskReads reads{pool, {.at_once = std::max<std::size_t>(1, pool_threads() / 2)}};
   base::BlockingPool replica_thread{1, "weir-replicas"};
   base::Loop coordination{"weir-coord"};
   base::Loop coordinators{"weir-groups"};
@@ -355,7 +361,8 @@ Status Broker::Parts::open_logs() {
       .recovery_threads_per_dir = static_cast<std::size_t>(file().num_recovery_threads_per_data_dir),
       .recovery_point_interval = milliseconds(file().log_flush_offset_checkpoint_interval_ms),
       .log_start_interval = milliseconds(file().log_flush_start_offset_checkpoint_interval_ms),
-      .high_watermark_interval = milliseconds(file().replica_high_watermark_checkpoint_interval_ms)};
+      .high_watermark_interval = milliseconds(file().replica_high_watermark_checkpoint_interval_ms),
+      .most_open_segments = most_open_segments()};
   const storage::LogServices services{
       .files = files, .clock = clock, .random = random, .in_background = [this](std::function<void()> work) {
         pool.submit(work);
@@ -371,7 +378,8 @@ Status Broker::Parts::open_logs() {
       [this](const std::vector<std::string>& topics) { return load_overrides(*blocking, "topics", topics); });
   const auto movers = file().num_replica_alter_log_dirs_threads;
   moves = std::make_unique<replication::LogMoves>(
-      *logs, movers ? static_cast<std::size_t>(std::max(*movers, 1)) : dirs->all().size());
+      *logs, clock, movers ? static_cast<std::size_t>(std::max(*movers, 1)) : dirs->all().size());
+  moves->limit(settings.snapshot()->broker->replica_alter_log_dirs_io_max_bytes_per_second);
   moves->start();
   replicas->use(*moves);
   groups = std::make_unique<GroupCoordinator>(
@@ -386,6 +394,7 @@ Status Broker::Parts::open_logs() {
   logs->run_every(kLookAtMoves, [this] { moves->look_again(); });
   settings.subscribe([this](const config::SettingsChange& change, const std::shared_ptr<const config::Snapshot>& now) {
     replicas->settings_changed(change, *now);
+    moves->limit(now->broker->replica_alter_log_dirs_io_max_bytes_per_second);
   });
   // As with Kafka, flush.ms is looked at only where log.flush.scheduler.interval.ms was set.
   if (file().log_flush_scheduler_interval_ms <= milliseconds(std::chrono::years(1)).count())
@@ -442,7 +451,7 @@ void Broker::Parts::start_cleaner() {
 
 Status Broker::Parts::bind_sockets() {
   sockets = std::make_unique<SocketServer>(
-      network_settings(file()), SocketServer::Parts{.table = apis, .loops = loops, .pool = &pool, .clock = clock});
+      network_settings(file()), SocketServer::Parts{.table = apis, .loops = loops, .reads = &reads, .clock = clock});
   return sockets->bind();
 }
 
@@ -572,7 +581,7 @@ void Broker::Parts::add_handlers() {
   };
   serve_api(0, ProduceHandler(clock, metadata, partitions, verify));
   serve_api(1, FetchHandler(*fetch_services));
-  serve_api(2, ListOffsetsHandler(metadata, partitions, pool));
+  serve_api(2, ListOffsetsHandler(metadata, partitions, reads));
   serve_api(3, MetadataHandler({cluster_id, id}, settings, metadata, partitions, *internal_topics, *controller));
   serve_api(8, OffsetCommitHandler(*offset_services));
   serve_api(9, OffsetFetchHandler(*offset_services));

@@ -1,6 +1,7 @@
 #include "broker/host.h"
 
 #include <netdb.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +22,19 @@ std::string canonical_host_name() {
   if (::getaddrinfo(name, nullptr, &hints, &found) != 0) return name;
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
   return found->ai_canonname && *found->ai_canonname ? found->ai_canonname : name;
+}
+
+std::size_t open_files_limit() {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  return static_cast<std::size_t>(files.rlim_cur);
+}
+
+void raise_open_files_limit() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 std::string program_file() {

@@ -113,6 +113,7 @@ int main(int argc, char** argv) {
   }
 
   static std::atomic<bool> cannot_go_on{false};
+  broker::raise_open_files_limit();
   broker::Broker broker(std::move(loaded->settings), broker::canonical_host_name, [] {
     cannot_go_on = true;
     ::kill(::getpid(), SIGTERM);  // wakes the wait below; the exit status tells why

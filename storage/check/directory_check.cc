@@ -66,6 +66,8 @@ Status DirectoryCheck::check_identity_file() {
 }
 
 Status DirectoryCheck::look_at_names() {
+  // One that cannot be read is told of later.
+  auto recovery_points = load_offset_checkpoint(files_, path_ + "/" + std::string(kRecoveryPointCheckpoint));
   auto entries = files_.list(path_);
   if (!entries) return entries.error();
   for (const auto& entry : *entries) {
@@ -78,7 +80,11 @@ Status DirectoryCheck::look_at_names() {
       continue;
     }
     if (directory->kind == DirectoryKind::deleted || directory->kind == DirectoryKind::stray) continue;
-    partitions_.push_back({directory->partition, std::make_unique<PartitionCheck>(files_, path, clean_stop_)});
+    PartitionCheck::LastStop stop{.clean = clean_stop_};
+    if (recovery_points)
+      if (const auto row = recovery_points->find(directory->partition); row != recovery_points->end())
+        stop.recovery_point = row->second;
+    partitions_.push_back({directory->partition, std::make_unique<PartitionCheck>(files_, path, stop)});
   }
   return {};
 }

@@ -58,9 +58,15 @@ Status PartitionCheck::survey() {
   return {};
 }
 
+bool PartitionCheck::is_being_written(std::size_t i) const {
+  if (stop_.clean) return false;
+  return i + 1 == segments_.size() || (stop_.recovery_point && segments_[i + 1].base > *stop_.recovery_point);
+}
+
 void PartitionCheck::check_segment(std::size_t i, std::atomic<std::uint64_t>& progress) {
   auto& segment = segments_[i];
-  SegmentPlace place{.directory = directory_, .base = segment.base, .next_base = {}, .clean_stop = clean_stop_};
+  SegmentPlace place{
+      .directory = directory_, .base = segment.base, .next_base = {}, .being_written = is_being_written(i)};
   if (i + 1 < segments_.size()) place.next_base = segments_[i + 1].base;
   auto report = storage::check_segment(files_, place, progress);
   if (report)
@@ -155,8 +161,11 @@ Status PartitionCheck::check_txn_index(const SegmentState& segment, const std::v
     }
     good[entry.last_offset] = entry;
   }
+  // The entries reach the file when the segment is full, or at an orderly stop.
+  const bool being_written = is_being_written(static_cast<std::size_t>(&segment - segments_.data()));
   for (const auto& txn : replayed) {
     if (good.contains(txn.last_offset)) continue;
+    if (being_written && (*entries)->empty()) continue;
     good[txn.last_offset] = txn;
     const bool told = std::any_of((*entries)->begin(), (*entries)->end(),
                                   [&](const AbortedTxn& entry) { return entry.last_offset == txn.last_offset; });
@@ -294,8 +303,10 @@ Status PartitionCheck::repair_txn_indexes(std::vector<std::string>& done) {
     if (auto s = index.reset(); !s) return s;
     for (const auto& txn : wanted)
       if (auto s = index.append(txn); !s) return s;
-    if (const auto file = index.file())
-      if (auto s = file->sync(); !s) return s;
+    auto written = index.write();
+    if (!written) return written.error();
+    if (*written)
+      if (auto s = (*written)->sync(); !s) return s;
     done.push_back(fmt::format("{}: wrote {} aborted transactions anew", name, wanted.size()));
   }
   return {};

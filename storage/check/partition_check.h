@@ -22,9 +22,13 @@ namespace storage {
 
 class PartitionCheck {
  public:
-  // `clean_stop`: the marker of an orderly stop stands in the log directory.
-  PartitionCheck(base::FileSystem& files, std::string directory, bool clean_stop)
-      : files_(files), directory_(std::move(directory)), clean_stop_(clean_stop) {}
+  // What the log directory says of how the last broker stopped.
+  struct LastStop {
+    bool clean = false;                      // its marker is there
+    std::optional<Offset> recovery_point{};  // after any other stop the next start recovers what lies above
+  };
+  PartitionCheck(base::FileSystem& files, std::string directory, LastStop stop)
+      : files_(files), directory_(std::move(directory)), stop_(stop) {}
 
   base::Status survey();
   std::size_t segment_count() const { return segments_.size(); }
@@ -55,6 +59,7 @@ class PartitionCheck {
     findings_.push_back({path(name), std::nullopt, std::move(what), remedy});
   }
   bool wants(Remedy remedy) const;
+  bool is_being_written(std::size_t segment) const;
   base::Status check_transactions();
   base::Status check_txn_index(const SegmentState& segment, const std::vector<AbortedTxn>& replayed);
   base::Status check_snapshots();
@@ -68,7 +73,7 @@ class PartitionCheck {
 
   base::FileSystem& files_;
   std::string directory_;
-  bool clean_stop_;
+  LastStop stop_;
   std::vector<SegmentState> segments_;
   std::set<Offset> snapshots_;
   std::vector<Finding> findings_;

@@ -182,8 +182,7 @@ Result<SegmentReport> SegmentReader::run() {
   if (!size) return size.error();
   report_.size_bytes = *size;
   report_.next_offset = place_.base;
-  const bool being_written = !place_.next_base && !place_.clean_stop;
-  const IndexExpectation expected{.may_be_missing = being_written, .may_end_in_zeros = being_written};
+  const IndexExpectation expected{.may_be_missing = place_.being_written, .may_end_in_zeros = place_.being_written};
   for (auto* index : {&offsets_, &times_})
     if (auto s = index->load(files_, expected, *size > 0, report_.findings); !s) return s.error();
 
@@ -218,7 +217,7 @@ Result<SegmentReport> SegmentReader::run() {
     position = behind;
   }
   offsets_.finish(false, report_.findings);
-  times_.finish(place_.next_base.has_value(), report_.findings);
+  times_.finish(place_.next_base && !place_.being_written, report_.findings);
   progress_.fetch_add(*size - std::min(*size, counted_), std::memory_order_relaxed);
   report_.indexes_bad = std::any_of(report_.findings.begin(), report_.findings.end(),
                                     [](const Finding& f) { return f.remedy == Remedy::rebuild_indexes; });

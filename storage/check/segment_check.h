@@ -22,7 +22,7 @@ struct SegmentPlace {
   std::string directory;
   base::Offset base;
   std::optional<base::Offset> next_base;  // nothing: the last segment of the log
-  bool clean_stop = false;
+  bool being_written = false;  // or above the recovery point of a broken stop: the next start makes its indexes anew
 };
 
 // Where a transaction of one producer begins or ends in a segment.

@@ -329,7 +329,8 @@ Status Cleaning::sync_cleaned(const SegmentGroup& group, Segment& cleaned) {
   if (auto s = cleaned.seal(); !s) return s;
   auto to_sync = cleaned.files_to_sync();
   if (!to_sync) return to_sync.error();
-  for (const auto& file : *to_sync)
+  base::invariant(!to_sync->first, "what was just written is open");
+  for (const auto& file : to_sync->files)
     if (auto s = file->sync(); !s) return s;
   // Retention and the age of tombstones go by when records were written, not by when they were copied.
   auto changed = modified(files_, look_, group.segments.back().base);

@@ -2,8 +2,8 @@
 // page cache holds after such an error is anybody's guess.
 //
 // A full disk is no such failure: what it refused was not done, and what was there before still is. Clients' records
-// are refused as long as there is no room (log.dir.min.free.bytes, space_watch.h); everything else goes on. Any thread
-// may call. Shared by the directory's logs and by LogDirs.
+// are refused as long as there is no room (log.dir.min.free.bytes, space_watch.h); everything else goes on. Too many
+// open files are none either. Any thread may call. Shared by the directory's logs and by LogDirs.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/file_system.h"
+#include "storage/segment/shortage.h"
 
 namespace storage {
 
@@ -41,6 +42,7 @@ class DirectoryHealth {
   // ends the room there is.
   base::Status watch(base::Status status) {
     if (status.ok() || status.error().code != base::ErrorCode::kafka_storage_error) return status;
+    if (is_out_of_descriptors(status.error())) return status;
     if (base::is_out_of_space(status.error()))
       set_room(0);
     else
@@ -49,7 +51,9 @@ class DirectoryHealth {
   }
   // The same where a step that failed leaves a change half done, so that a full disk, too, ends the service.
   base::Status insist(base::Status status) {
-    if (!status && status.error().code == base::ErrorCode::kafka_storage_error) retire(status.error());
+    if (!status && status.error().code == base::ErrorCode::kafka_storage_error &&
+        !is_out_of_descriptors(status.error()))
+      retire(status.error());
     return status;
   }
 

@@ -55,7 +55,12 @@ constexpr LogSet::CheckpointKind LogSet::CheckpointKind::cleaned{kCleanerCheckpo
 
 LogSet::LogSet(LogServices services, LogDirs& dirs, LogSetOptions options,
                std::function<LogSettings(const std::string& topic)> settings_of)
-    : services_(std::move(services)), dirs_(dirs), options_(options), settings_of_(std::move(settings_of)) {
+    : open_segments_(options.most_open_segments),
+      services_(std::move(services)),
+      dirs_(dirs),
+      options_(options),
+      settings_of_(std::move(settings_of)) {
+  services_.open_segments = &open_segments_;
   services_.remove_later = [this](PutOffRemoval what) { schedule_removal(std::move(what)); };
   run_every(options_.recovery_point_interval, [this] { checkpoint_recovery_points(); });
   run_every(options_.log_start_interval, [this] { checkpoint_log_starts(); });
@@ -142,7 +147,7 @@ void LogSet::forget_old_offsets_of(const TopicPartition& partition) {
   checkpoint_recovery_points();
   checkpoint_log_starts();
   checkpoint_high_watermarks();
-  write_checkpoint(CheckpointKind::cleaned);
+  checkpoint_cleaned();
 }
 
 // Commit point: the rename. Before it the log is there, after it only its files are.
@@ -240,6 +245,7 @@ bool LogSet::write_checkpoint_in(const std::shared_ptr<DirectoryHealth>& directo
 void LogSet::checkpoint_recovery_points() { write_checkpoint(CheckpointKind::recovery_points); }
 void LogSet::checkpoint_log_starts() { write_checkpoint(CheckpointKind::log_starts); }
 void LogSet::checkpoint_high_watermarks() { write_checkpoint(CheckpointKind::high_watermarks); }
+void LogSet::checkpoint_cleaned() { write_checkpoint(CheckpointKind::cleaned); }
 void LogSet::checkpoint_cleaned(const std::shared_ptr<DirectoryHealth>& directory) {
   write_checkpoint_in(directory, CheckpointKind::cleaned);
 }

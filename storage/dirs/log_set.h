@@ -38,6 +38,7 @@ struct LogSetOptions {
   std::chrono::milliseconds recovery_point_interval{60'000};  // log.flush.offset.checkpoint.interval.ms
   std::chrono::milliseconds log_start_interval{60'000};       // log.flush.start.offset.checkpoint.interval.ms
   std::chrono::milliseconds high_watermark_interval{5'000};   // replica.high.watermark.checkpoint.interval.ms
+  std::size_t most_open_segments = 1000;                      // besides active ones; each has up to three open files
 };
 
 class LogSet {
@@ -97,8 +98,9 @@ class LogSet {
   Result<std::unique_ptr<Log>> create_copy(const CopyOf& what, const std::shared_ptr<DirectoryHealth>& to)
       ABSL_LOCKS_EXCLUDED(mutex_);
   Status remove_copy(std::unique_ptr<Log> copy) ABSL_LOCKS_EXCLUDED(mutex_);
-  // `copy` holds all that `old` does and takes its place on disk. The log to go on with; `old` is of no use any more.
-  // Under the lock of the partition that has `old`. An error leaves `old` in use, unless a disk failed.
+  // `copy` holds all that `old` does, knows how far that was compacted, and takes its place on disk. The log to go on
+  // with; `old` is of no use any more. Under the lock of the partition that has `old`. An error leaves `old` in use,
+  // unless a disk failed.
   Result<std::unique_ptr<Log>> exchange(Log& old, std::unique_ptr<Log> copy) ABSL_LOCKS_EXCLUDED(mutex_);
   // Where this log was on its way to when the last broker stopped; null: nowhere.
   std::shared_ptr<DirectoryHealth> interrupted_move_of(const TopicPartition& partition) const
@@ -112,7 +114,8 @@ class LogSet {
   void checkpoint_recovery_points() ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
   void checkpoint_log_starts() ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
   void checkpoint_high_watermarks() ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
-  // How far logs were compacted: after each cleaning, of the directory where it was.
+  // How far logs were compacted: after each cleaning, of the directory where it was; of all after a move.
+  void checkpoint_cleaned() ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
   void checkpoint_cleaned(const std::shared_ptr<DirectoryHealth>& directory)
       ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
 
@@ -204,6 +207,7 @@ class LogSet {
   bool close_logs_of(const std::shared_ptr<DirectoryHealth>& directory, std::vector<std::unique_ptr<Log>> logs);
   void run_thread();
 
+  OpenSegments open_segments_;
   LogServices services_;
   LogDirs& dirs_;
   const LogSetOptions options_;

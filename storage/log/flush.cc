@@ -4,13 +4,31 @@
 
 namespace storage {
 
+base::Status Flush::finish(std::vector<std::shared_ptr<base::File>>& made) const {
+  if (to_finish.empty() || !recovery_point->enter(ticket)) return {};
+  base::Status done;
+  for (const auto& work : to_finish) {
+    auto finished = work->run();
+    if (!finished) {
+      done = finished.error();
+      break;
+    }
+    for (auto& file : *finished)
+      if (file) made.push_back(std::move(file));
+  }
+  recovery_point->leave();
+  return done;
+}
+
 base::Status Flush::sync() const {
-  for (const auto& file : to_sync)
+  auto files_to_sync = to_sync;
+  if (auto s = finish(files_to_sync); !s) return s;
+  for (const auto& file : files_to_sync)
     if (auto s = file->sync(); !s) return s;
   // Storing a snapshot syncs the directory, and with it the names of the files above.
   if (snapshot) return store_producer_snapshot(*files, snapshot->path, snapshot->entries);
   // Once per segment is enough: a flush after every append is to wait for one write of the disk, not for two.
-  if (to_sync.empty() || recovery_point->is_named(last_segment)) return {};
+  if (files_to_sync.empty() || recovery_point->is_named(last_segment)) return {};
   if (auto s = files->sync_directory(directory); !s) return s;
   recovery_point->named(last_segment, ticket);
   return {};

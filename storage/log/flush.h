@@ -18,6 +18,7 @@
 #include "base/ids.h"
 #include "storage/dirs/directory_health.h"
 #include "storage/log/producers.h"
+#include "storage/segment/segment_work.h"
 
 namespace storage {
 
@@ -26,7 +27,9 @@ class RecoveryPoint {
  public:
   explicit RecoveryPoint(base::Offset at) : at_(at) {}
 
+  // Of one log: another one that bears its name, or has taken its place, does not know it.
   struct Ticket {
+    const RecoveryPoint* of = nullptr;
     std::uint64_t generation = 0;
   };
   base::Offset get() const ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -35,19 +38,37 @@ class RecoveryPoint {
   }
   Ticket ticket() const ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
-    return {generation_};
+    return {this, generation_};
   }
   // Not when the log was cut since the ticket was taken.
   void raise(base::Offset to, Ticket ticket) ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
-    if (ticket.generation == generation_ && to > at_) at_ = to;
+    if (is_current(ticket) && to > at_) at_ = to;
   }
   bool current(Ticket ticket) const ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
-    return ticket.generation == generation_;
+    return is_current(ticket);
   }
-  // The log is going away; its directory may be renamed any moment. No flush under way may complain about that.
-  void abandon() ABSL_LOCKS_EXCLUDED(mutex_) { lower(get()); }
+  // The log is going away; its directory may be renamed any moment. No flush under way may complain about that. Waits
+  // for those inside.
+  void abandon() ABSL_LOCKS_EXCLUDED(mutex_) {
+    lower(get());
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(
+        +[](int* inside) { return *inside == 0; }, &inside_));
+  }
+  // While work that makes files goes on: the directory keeps its name. False, and nothing is to be done, when the log
+  // was cut or abandoned.
+  bool enter(Ticket ticket) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    if (!is_current(ticket)) return false;
+    ++inside_;
+    return true;
+  }
+  void leave() ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    --inside_;
+  }
   // The log was cut at `to`.
   void lower(base::Offset to) ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
@@ -62,7 +83,7 @@ class RecoveryPoint {
   }
   void sealed_below(base::Offset base, Ticket ticket) ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
-    if (ticket.generation == generation_) sealing_.erase(sealing_.begin(), sealing_.lower_bound(base));
+    if (is_current(ticket)) sealing_.erase(sealing_.begin(), sealing_.lower_bound(base));
   }
   // What a start may rely on: recovery does not look at the indexes of segments below.
   base::Offset whole() const ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -76,13 +97,18 @@ class RecoveryPoint {
   }
   void named(base::Offset base, Ticket ticket) ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
-    if (ticket.generation == generation_) named_segment_ = base;
+    if (is_current(ticket)) named_segment_ = base;
   }
 
  private:
+  bool is_current(Ticket ticket) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return ticket.of == this && ticket.generation == generation_;
+  }
+
   mutable absl::Mutex mutex_;
   base::Offset at_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
+  int inside_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<base::Offset> sealing_ ABSL_GUARDED_BY(mutex_);
   std::optional<base::Offset> named_segment_ ABSL_GUARDED_BY(mutex_);  // the newest whose name is on disk
 };
@@ -93,6 +119,7 @@ class Flush {
   base::FileSystem* files = nullptr;
   std::shared_ptr<DirectoryHealth> health;
   std::string directory;
+  std::vector<std::shared_ptr<SegmentWork>> to_finish;  // first; what it brings is synced too
   std::vector<std::shared_ptr<base::File>> to_sync;
   base::Offset last_segment;  // the active one's base
   base::Offset whole_below;   // segments below are synced with their indexes
@@ -109,6 +136,7 @@ class Flush {
   base::Status run() const;
 
  private:
+  base::Status finish(std::vector<std::shared_ptr<base::File>>& made) const;
   base::Status sync() const;
 };
 

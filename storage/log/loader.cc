@@ -74,6 +74,7 @@ Result<LoadedLog> Loader::run() {
   if (auto s = settle_epochs(); !s) return s.error();
   if (auto s = settle_producers(); !s) return s.error();
 
+  for (std::size_t i = 0; i + 1 < segments_.size(); ++i) (void)segments_.at(i).close_files();
   const auto recovery_point =
       request_.clean_stop ? log_end_ : std::min(request_.recovery_point.value_or(Offset{0}), log_end_);
   result_.log = std::make_unique<Log>(
@@ -122,11 +123,13 @@ Status Loader::repair_indexes(Segment& segment, const std::set<FileKind>& presen
   if (auto s = segment.txn_index().reset(); !s) return s;
   Producers producers;
   if (auto s = rebuild_producers(files_, request_.directory, segments_, segment.base_offset(), producers); !s) return s;
-  return segment.replay(segment.base_offset(), [&](const protocol::EntryView& entry) -> Status {
+  auto replayed = segment.replay(segment.base_offset(), [&](const protocol::EntryView& entry) -> Status {
     if (!entry.is_batch()) return {};
     if (const auto txn = note_appended(producers, entry.batch())) return segment.txn_index().append(*txn);
     return {};
   });
+  if (!replayed) return replayed;
+  return segment.write_transactions();
 }
 
 Status Loader::find_end_after_clean_stop() {

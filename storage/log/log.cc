@@ -36,6 +36,10 @@ Log::Log(LogServices services, Parts parts)
   parts_.producers.high_watermark_moved(parts_.high_watermark);
 }
 
+Log::~Log() {
+  if (services_.open_segments) services_.open_segments->closed(left_open_.size());
+}
+
 std::chrono::milliseconds Log::draw_jitter() {
   const auto most = parts_.settings.roll_jitter;
   if (most.count() <= 0) return std::chrono::milliseconds{0};
@@ -209,7 +213,21 @@ Result<std::optional<AppendInfo>> Log::append_as_follower(std::span<const std::b
 Status Log::write(std::span<const SegmentBatch> batches) {
   parts_.snapshot_at_end = false;
   for (const auto& batch : batches) parts_.health->use_room(batch.bytes.size());
-  return watch(parts_.segments.active().append(batches));
+  auto& active = parts_.segments.active();
+  auto written = watch(active.append(batches));
+  if (auto work = active.files_to_make()) make_in_background(std::move(work));
+  return written;
+}
+
+void Log::make_in_background(std::shared_ptr<SegmentWork> work) {
+  const auto ticket = marks_->recovery_point.ticket();
+  services_.in_background([work = std::move(work), marks = marks_, health = parts_.health, ticket] {
+    auto& point = marks->recovery_point;
+    if (!health->online() || !point.enter(ticket)) return;
+    const auto made = work->run();
+    point.leave();
+    if (!made && point.current(ticket)) (void)health->watch(Status(made.error()));
+  });
 }
 
 // --- rolling and flushing --------------------------------------------------------------------------------------------
@@ -248,25 +266,30 @@ Status Log::skip_to(Offset to) {
   return {};
 }
 
-// Commit point: the new data file's name. Stopping before it leaves the old segment active, with indexes that have no
-// spare room: the next start recovers it anyway, for it lies above the recovery point.
+// Commit point: the new data file's name. Stopping before it leaves the old segment active; stopping before its indexes
+// are complete does no harm: the next start recovers it anyway, for it lies above the recovery point.
 Status Log::roll_at(Offset new_base) {
   auto& old = parts_.segments.active();
-  if (auto s = watch(old.seal()); !s) return s;
   if (old.base_offset() == new_base) {
     // Only offsets too far apart lead here with an empty segment, never with the same base.
     return fail(ErrorCode::kafka_storage_error, "{}: a segment at {} exists", parts_.partition, new_base);
   }
-  marks_->recovery_point.sealing(old.base_offset());
-  auto flush = watch(flush_to(new_base, Active::all));
+  if (auto s = watch(old.prepare_seal()); !s) return s;
+  auto flush = watch(flush_to(new_base, Active::data));
   if (!flush) return flush.error();
-  flush->snapshot = Flush::Snapshot{snapshot_path(parts_.directory, new_base), parts_.producers.entries()};
-  auto segment = watch(Segment::create(services_.files, parts_.directory, new_base, parts_.settings.index,
-                                       services_.clock.wall(), preallocated_bytes()));
+  auto segment = watch(Segment::create_next(services_.files, parts_.directory, new_base, parts_.settings.index,
+                                            services_.clock.wall(), preallocated_bytes()));
   if (!segment) return segment.error();
+  // Nothing fails from here on.
+  marks_->recovery_point.sealing(old.base_offset());
+  if (auto sealing = old.seal_later()) flush->to_finish.push_back(std::move(sealing));
+  flush->whole_below = new_base;
+  flush->snapshot = Flush::Snapshot{snapshot_path(parts_.directory, new_base), parts_.producers.entries()};
   parts_.segments.add(std::move(segment).value());
   jitter_ = draw_jitter();
+  left_open(parts_.segments.size() - 2);
   services_.in_background([work = std::move(flush).value()] { (void)work.run(); });
+  if (auto work = parts_.segments.active().files_to_make()) make_in_background(std::move(work));
   return {};
 }
 
@@ -274,6 +297,7 @@ Result<Flush> Log::flush_to(Offset to, Active active) {
   Flush flush{.files = &services_.files,
               .health = parts_.health,
               .directory = parts_.directory,
+              .to_finish = {},
               .to_sync = {},
               .last_segment = parts_.segments.active().base_offset(),
               .whole_below = active == Active::all ? to : parts_.segments.active().base_offset(),
@@ -290,9 +314,10 @@ Result<Flush> Log::flush_to(Offset to, Active active) {
       flush.to_sync.push_back(std::move(*data));
       break;
     }
-    auto files = parts_.segments.at(i).files_to_sync();
-    if (!files) return files.error();
-    flush.to_sync.insert(flush.to_sync.end(), files->begin(), files->end());
+    auto needed = parts_.segments.at(i).files_to_sync();
+    if (!needed) return needed.error();
+    if (needed->first) flush.to_finish.push_back(std::move(needed->first));
+    flush.to_sync.insert(flush.to_sync.end(), needed->files.begin(), needed->files.end());
   }
   return flush;
 }
@@ -348,6 +373,7 @@ Status Log::truncate_to(Offset to) {
     if (auto s = insist(segments.active().remove_files()); !s) return s;
     segments.remove(segments.size() - 1);
   }
+  close_left_open(0);
   if (auto s = insist(segments.active().truncate_to(to)); !s) return s;
   auto end = insist(segments.active().read_next_offset());
   if (!end) return end.error();

@@ -10,7 +10,9 @@
 //
 // Guarded by the lock of the Partition that owns it; what says "any thread" needs no lock. Appends and reads run in
 // place: an append is one gathered write to the page cache, a read finds a place and hands out a FileSlice, which stays
-// good after the lock is gone and after the segment is deleted. Syncing and snapshots at a roll go to the background.
+// good after the lock is gone and after the segment is deleted. What else an append or a roll brings about goes to the
+// background: making and cutting indexes, syncing, snapshots. At a roll one call makes the next data file, for no other
+// name would do: records of a process that is killed are looked for by name, by Kafka too.
 // A failed write retires the whole log directory (DirectoryHealth); from then on every call fails. On a full disk an
 // append fails and leaves no trace.
 #pragma once
@@ -34,6 +36,7 @@
 #include "storage/log/log_settings.h"
 #include "storage/log/message_set.h"
 #include "storage/log/producers.h"
+#include "storage/segment/open_segments.h"
 #include "storage/segment/segment_list.h"
 
 namespace storage {
@@ -53,6 +56,7 @@ struct LogServices {
   std::function<void(std::function<void()>)> in_background;  // may wait for the disk: BlockingPool::submit
   // LogSet puts itself here. Without it the files wait for the next start, which removes them.
   std::function<void(PutOffRemoval)> remove_later = {};
+  OpenSegments* open_segments = nullptr;  // LogSet's too; without it each log bounds only itself
 };
 
 // What may be known of a log without its lock, and outlives it: for checkpoints and metrics. Any thread may read.
@@ -104,6 +108,7 @@ class Log {
     Offset cleaned_to = base::kNoOffset;
   };
   Log(LogServices services, Parts parts);
+  ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
@@ -182,6 +187,10 @@ class Log {
   // be deleted from the front leaves no hole.
   Status give_up_segments(SegmentRange range);
 
+  // Between two looks segments that are not active keep their files open for a while, a few of each log and a bounded
+  // number of all; this closes them. To be called from time to time.
+  void close_idle_files();
+
   // Good until something is cut off the log, or the log is given up: marks()->recovery_point.current(ticket). Any
   // thread.
   RecoveryPoint::Ticket ticket() const { return marks_->recovery_point.ticket(); }
@@ -256,6 +265,7 @@ class Log {
   Result<bool> roll_is_due(const Incoming& incoming);
   Status roll_at(Offset new_base);
   Status write(std::span<const SegmentBatch> batches);
+  void make_in_background(std::shared_ptr<SegmentWork> work);
   // What the active segment needs: all of it when it is the last that is written to it.
   enum class Active { data, all };
   Result<Flush> flush_to(Offset to, Active active);
@@ -269,15 +279,20 @@ class Log {
     if (marks_->cleaned_to > to) marks_->cleaned_to = to;
   }
   void segments_changed() {
+    close_left_open(0);
     marks_->first_base.store(parts_.segments.first().base_offset(), std::memory_order_release);
   }
   std::chrono::milliseconds draw_jitter();
+  // Somebody looked into the segment at `i`, or it has rolled: its files are open.
+  void left_open(std::size_t i);
+  void close_left_open(std::size_t most);
 
   LogServices services_;
   Parts parts_;
   std::shared_ptr<LogMarks> marks_;
   std::chrono::milliseconds jitter_;  // of the active segment
   base::Instant last_flush_;
+  std::vector<Offset> left_open_;  // bases of inactive segments with open files, the one used last at the end
   bool closed_ = false;
 };
 

@@ -75,6 +75,7 @@ Result<Deletable> Log::find_deletable_segments(Timestamp now) {
            },
        .youngest = [&](std::size_t i) -> Result<Timestamp> {
          auto largest = segments.at(i).largest_timestamp();
+         left_open(i);
          if (!largest) return largest.error();
          return *largest ? **largest : segments.at(i).modified();
        },
@@ -86,6 +87,7 @@ Result<Deletable> Log::find_deletable_segments(Timestamp now) {
 
 Result<std::optional<Log::Deleted>> Log::apply_retention(Timestamp now, std::size_t most) {
   if (auto s = check_usable(); !s) return s.error();
+  close_idle_files();
   auto deletable = watch(find_deletable_segments(now));
   if (!deletable) return deletable.error();
   const auto count = std::min(deletable->segments, most);

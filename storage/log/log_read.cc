@@ -4,6 +4,43 @@
 #include "storage/log/log.h"
 
 namespace storage {
+namespace {
+
+// Of one log: readers that catch up look into one segment after another.
+constexpr std::size_t kMostLeftOpen = 8;
+
+}  // namespace
+
+void Log::left_open(std::size_t i) {
+  const auto& segments = parts_.segments;
+  if (i + 1 >= segments.size() || !segments.at(i).holds_files()) return;
+  const auto base = segments.at(i).base_offset();
+  if (const auto at = std::find(left_open_.begin(), left_open_.end(), base); at != left_open_.end()) {
+    std::rotate(at, at + 1, left_open_.end());
+  } else {
+    left_open_.push_back(base);
+    if (services_.open_segments) services_.open_segments->opened();
+  }
+  const bool too_many = services_.open_segments && services_.open_segments->too_many();
+  if (too_many || left_open_.size() > kMostLeftOpen) close_left_open(too_many ? 0 : kMostLeftOpen);
+}
+
+// Of those that are gone only the count is left. What somebody still works on stays open until the next time.
+void Log::close_left_open(std::size_t most) {
+  const auto& segments = parts_.segments;
+  auto left = left_open_.size();
+  const auto closed = std::erase_if(left_open_, [&](Offset base) {
+    if (left <= most) return false;
+    const auto i = segments.find(base);
+    const bool here = i < segments.size() && segments.at(i).base_offset() == base;
+    if (here && i + 1 < segments.size() && !segments.at(i).close_files()) return false;
+    --left;
+    return true;
+  });
+  if (services_.open_segments) services_.open_segments->closed(closed);
+}
+
+void Log::close_idle_files() { close_left_open(0); }
 
 using base::ErrorCode;
 using base::fail;
@@ -21,6 +58,7 @@ Result<LogSlice> Log::read(Offset from, Offset upper_bound, ReadLimits limits) {
   for (; i < segments.size() && segments.at(i).base_offset() < upper_bound; ++i) {
     const auto end = segments.upper_bound(i, log_end_offset());
     auto slice = segments.at(i).read(from, upper_bound < end ? std::optional(upper_bound) : std::nullopt, limits);
+    left_open(i);
     if (!slice) return slice.error();
     if (!*slice) continue;  // compaction took the end of this segment
     return LogSlice{.records = std::move((*slice)->records),
@@ -55,6 +93,7 @@ Result<std::optional<TimestampedOffset>> Log::offset_for_timestamp(Timestamp tar
   const auto& segments = parts_.segments;
   for (auto i = segments.find(log_start_offset()); i < segments.size() && segments.at(i).base_offset() < bound; ++i) {
     auto found = segments.at(i).find_timestamp(target, log_start_offset());
+    left_open(i);
     if (!found) return found.error();
     if (!*found) continue;
     return (*found)->offset < bound ? *found : std::nullopt;
@@ -68,6 +107,7 @@ Result<std::optional<TimestampedOffset>> Log::offset_of_largest_timestamp(Offset
   const auto& segments = parts_.segments;
   for (auto i = segments.find(log_start_offset()); i < segments.size() && segments.at(i).base_offset() < bound; ++i) {
     auto here = segments.at(i).largest_timestamp();
+    left_open(i);
     if (!here) return here.error();
     if (*here && (!largest || **here > *largest)) largest = *here;
   }

@@ -108,6 +108,10 @@ Status SegmentRecovery::recover_one(std::size_t i) {
   if (auto s = apply_all(reader); !s) return s;
   ++outcome_.segments;
   outcome_.bytes += sizes_[i];
+  if (!last) {
+    if (auto s = segment.write_transactions(); !s && !base::is_out_of_space(s.error())) return s;
+    (void)segment.close_files();
+  }
   return settle(i, *found);
 }
 

@@ -29,11 +29,7 @@ Status EntryFile::open(base::OpenMode mode) const {
 }
 
 Status EntryFile::load() {
-  file_.reset();
-  tail_.clear();
-  seen_.clear();
-  count_ = written_ = 0;
-  preallocated_ = false;
+  close();
   auto there = files_.exists(path_);
   if (!there) return there.error();
   if (!*there) return {};
@@ -64,40 +60,91 @@ Status EntryFile::load() {
 }
 
 Status EntryFile::reset() {
-  file_.reset();
-  tail_.clear();
-  seen_.clear();
-  count_ = written_ = 0;
-  preallocated_ = false;
+  close();
   return files_.remove(path_);
+}
+
+void EntryFile::close() {
+  file_.reset();
+  tail_ = {};
+  seen_ = {};
+  count_ = written_ = 0;
+  preallocated_ = awaits_room_ = false;
 }
 
 void EntryFile::restart() {
   tail_.clear();
   seen_.clear();
   count_ = written_ = 0;
-  preallocated_ = false;
+  preallocated_ = awaits_room_ = false;
 }
 
 Status EntryFile::append(std::span<const std::byte> entry) {
   invariant(entry.size() == layout_.entry_bytes, "an entry has the size of its file's entries");
-  if (!preallocated_) {
-    if (auto s = open(base::OpenMode::create_or_open); !s) return s;
-    if (count_ == 0)
-      if (auto s = file_->truncate(0); !s) return s;  // zeros, not what was there before restart()
-    if (auto s = file_->truncate(std::max(count_, capacity()) * layout_.entry_bytes); !s) return s;
-    preallocated_ = true;
-  }
   tail_.insert(tail_.end(), entry.begin(), entry.end());
   ++count_;
-  if (tail_.size() < kTailEntries * layout_.entry_bytes) return {};
+  if (tail_.size() < kTailEntries * layout_.entry_bytes || awaits_room_) return {};
+  if (!preallocated_) {
+    auto made = blank().make();
+    if (!made) return awaits_room_ = false, made.error();
+    take_up(std::move(made).value());
+  }
   if (auto s = write_pending(); !s) return s;
   tail_.erase(tail_.begin(), tail_.begin() + static_cast<std::ptrdiff_t>(tail_.size() / 2));
   return {};
 }
 
+EntryFile::Blank EntryFile::blank() {
+  awaits_room_ = true;
+  return {.files = &files_,
+          .path = path_,
+          .file = file_,
+          .used_bytes = written_ * layout_.entry_bytes,
+          .size_bytes = std::max(written_, capacity()) * layout_.entry_bytes};
+}
+
+Result<std::shared_ptr<base::File>> EntryFile::Blank::make() const {
+  auto made = file;
+  if (!made) {
+    auto opened = files->open(path, base::OpenMode::create_or_open);
+    if (!opened) return opened.error();
+    made = std::move(opened).value();
+  }
+  if (auto s = made->truncate(used_bytes); !s) return s.error();  // zeros, not what was there before restart()
+  if (auto s = made->truncate(size_bytes); !s) return s.error();
+  return made;
+}
+
+void EntryFile::take_up(std::shared_ptr<base::File> made) {
+  file_ = std::move(made);
+  preallocated_ = true;
+  awaits_room_ = false;
+}
+
+EntryFile::Rest EntryFile::rest() const {
+  const auto skip = (written_ - tail_begin()) * layout_.entry_bytes;
+  return {.files = &files_,
+          .path = path_,
+          .file = file_,
+          .entries = {tail_.begin() + static_cast<std::ptrdiff_t>(skip), tail_.end()},
+          .position = written_ * layout_.entry_bytes,
+          .size_bytes = count_ * layout_.entry_bytes};
+}
+
+Result<std::shared_ptr<base::File>> EntryFile::Rest::write(std::shared_ptr<base::File> made) const {
+  auto into = file ? file : std::move(made);
+  if (!into) {
+    auto opened = files->open(path, base::OpenMode::create_or_open);
+    if (!opened) return opened.error();
+    into = std::move(opened).value();
+  }
+  if (!entries.empty())
+    if (auto s = into->write_at(position, entries); !s) return s.error();
+  if (auto s = into->truncate(size_bytes); !s) return s.error();
+  return into;
+}
+
 Status EntryFile::write_pending() {
-  if (written_ == count_) return {};
   const auto skip = (written_ - tail_begin()) * layout_.entry_bytes;
   if (auto s = file_->write_at(written_ * layout_.entry_bytes, std::span<const std::byte>(tail_).subspan(skip)); !s)
     return s;
@@ -173,10 +220,12 @@ Status EntryFile::keep_first(std::size_t count) {
 }
 
 Status EntryFile::trim() {
-  if (auto s = open(base::OpenMode::create_or_open); !s) return s;
-  if (auto s = write_pending(); !s) return s;
-  preallocated_ = false;
-  return file_->truncate(count_ * layout_.entry_bytes);
+  auto file = rest().write(nullptr);
+  if (!file) return file.error();
+  file_ = std::move(file).value();
+  written_ = count_;
+  preallocated_ = awaits_room_ = false;
+  return {};
 }
 
 }  // namespace storage

@@ -6,7 +6,8 @@
 // that catches up asks for one entry after another. Memory: at most twice kTailEntries per file.
 //
 // While its segment is active the file is preallocated (sparse) and zero filled, as Apache Kafka leaves it; trim()
-// cuts it to the entries it holds. The file is opened when first needed, created with the first entry.
+// cuts it to the entries it holds. The file is opened when first needed, and made when entries have to go into it: by
+// the call that needs it, or before that by another thread (blank(), rest()) where the owner must not wait.
 // Guarded by the owner of the segment.
 #pragma once
 
@@ -60,7 +61,41 @@ class EntryFile {
   Status keep_first(std::size_t count);
   // All entries into the file, which is then cut to their size (created if need be).
   Status trim();
-  // An open file to be synced by another thread; null when there is no file.
+
+  // For an owner that must not wait. Values, to be worked off by any thread.
+  //
+  // A file with room for all entries, behind those it holds. Until take_up() entries stay in memory.
+  struct Blank {
+    FileSystem* files = nullptr;
+    std::string path;
+    std::shared_ptr<base::File> file;  // null: to be opened
+    std::uint64_t used_bytes = 0;
+    std::uint64_t size_bytes = 0;
+
+    Result<std::shared_ptr<base::File>> make() const;
+  };
+  bool lacks_room() const { return count_ > 0 && !preallocated_ && !awaits_room_; }
+  Blank blank();
+  void take_up(std::shared_ptr<base::File> made);
+  bool awaits_room() const { return awaits_room_; }
+  // How many entries wait for that in memory.
+  std::size_t waiting() const { return awaits_room_ ? count_ - written_ : 0; }
+  // What trim() would do. Until it is done no entry may be added or taken away; then load() finds all of them.
+  struct Rest {
+    FileSystem* files = nullptr;
+    std::string path;
+    std::shared_ptr<base::File> file;  // null: the one that was made, or else to be opened
+    std::vector<std::byte> entries;
+    std::uint64_t position = 0;
+    std::uint64_t size_bytes = 0;
+
+    Result<std::shared_ptr<base::File>> write(std::shared_ptr<base::File> made) const;
+  };
+  Rest rest() const;
+
+  // Nothing stays open or in memory; load() before anything else.
+  void close();
+  // An open file to be synced by another thread; null when there is none.
   std::shared_ptr<base::File> file() const { return file_; }
   const std::string& path() const { return path_; }
 
@@ -76,6 +111,7 @@ class EntryFile {
   std::size_t count_ = 0;
   std::size_t written_ = 0;  // entries in the file
   bool preallocated_ = false;
+  bool awaits_room_ = false;
   std::vector<std::byte> tail_;          // the last entries; begins at or before entry `written_`
   mutable std::vector<std::byte> seen_;  // older entries, as the last search found them in the file
   mutable std::size_t seen_begin_ = 0;

@@ -29,9 +29,9 @@ class OffsetIndex {
     bool operator==(const Entry&) const = default;
   };
 
-  Status load() { return entries_.load(); }
-  Status reset() { return entries_.reset(); }
-  void restart() { entries_.restart(); }
+  Status load() { return newest_.reset(), entries_.load(); }
+  Status reset() { return newest_.reset(), entries_.reset(); }
+  void restart() { newest_.reset(), entries_.restart(); }
   std::size_t count() const { return entries_.count(); }
   bool is_full() const { return count() >= entries_.capacity(); }
 
@@ -46,7 +46,8 @@ class OffsetIndex {
   // Drops the entries at and above `offset`.
   Status truncate_to(Offset offset);
   Status trim() { return entries_.trim(); }
-  std::shared_ptr<base::File> file() const { return entries_.file(); }
+  // For work on the file that its owner does not wait for.
+  EntryFile& entries() { return entries_; }
 
  private:
   Entry decode(const std::byte* at) const;

@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/check.h"
 #include "storage/segment/entry_scan.h"
+#include "storage/segment/shortage.h"
 #include "storage/segment/timestamp_search.h"
 
 namespace storage {
@@ -20,6 +21,10 @@ using base::kNoTimestamp;
 
 // Enough for the fetches that follow the end of a log and for a high watermark a few appends behind it.
 constexpr std::size_t kRecentPlaces = 8;
+
+// So many index entries are kept in memory while their files are being made, 32 MiB of data at 4 KiB each. Then the
+// append waits.
+constexpr std::size_t kMostWaiting = 16 * EntryFile::kTailEntries;
 
 }  // namespace
 
@@ -52,6 +57,25 @@ Result<std::unique_ptr<Segment>> Segment::create(FileSystem& files, std::string 
   segment->data_ = std::move(data).value();
   if (preallocated_bytes > 0)
     if (auto s = segment->data_->truncate(preallocated_bytes); !s) return s.error();
+  segment->preallocated_ = preallocated_bytes > 0;
+  segment->indexes_loaded_ = true;
+  segment->largest_ = Largest{kNoTimestamp, base};
+  return segment;
+}
+
+Result<std::unique_ptr<Segment>> Segment::create_next(FileSystem& files, std::string directory, Offset base,
+                                                      IndexSettings index, Timestamp now,
+                                                      std::uint64_t preallocated_bytes) {
+  std::unique_ptr<Segment> segment(new Segment(files, directory, base, index, now));
+  auto data = files.open(segment->path(FileKind::data), base::OpenMode::create_new);
+  if (!data) {
+    auto there = files.exists(segment->path(FileKind::data));
+    if (!there || !*there) return data.error();
+    return create(files, std::move(directory), base, index, now, preallocated_bytes);
+  }
+  segment->data_ = std::move(data).value();
+  segment->txn_index_.begin_empty();
+  segment->to_preallocate_ = preallocated_bytes;
   segment->preallocated_ = preallocated_bytes > 0;
   segment->indexes_loaded_ = true;
   segment->largest_ = Largest{kNoTimestamp, base};
@@ -93,7 +117,10 @@ Status Segment::append(std::span<const SegmentBatch> batches) {
     if (!largest) return largest.error();
     largest_ = *largest;
   }
-  sealed_ = false;
+  if (sealed_) {
+    if (auto s = finish_work(); !s) return s;
+    sealed_ = false;
+  }
   absl::InlinedVector<std::span<const std::byte>, 8> pieces;
   std::size_t total = 0;
   for (const auto& batch : batches) {
@@ -127,15 +154,67 @@ void Segment::index(const Place& place, Timestamp max_timestamp) {
   if (place.position == 0) first_time_ = max_timestamp;
   if (max_timestamp > largest_->timestamp) largest_ = Largest{max_timestamp, place.last_offset};
   if (bytes_since_entry_ > index_settings_.interval_bytes) {
+    take_up_made_files();
     auto s = offset_index_.append(place.last_offset, place.position);
     if (s && largest_->timestamp != kNoTimestamp) s = time_index_.append(largest_->timestamp, largest_->offset);
     // Entries that find no room on the disk stay in memory, or are missed by nobody: an index may know too little.
-    if (!s && index_status_.ok() && !base::is_out_of_space(s.error())) index_status_ = s;
+    if (!s && index_status_.ok() && !is_shortage(s.error())) index_status_ = s;
     bytes_since_entry_ = 0;
   }
   bytes_since_entry_ += place.size_bytes;
   if (recent_.size() == kRecentPlaces) recent_.erase(recent_.begin());
   recent_.push_back(place);
+}
+
+std::shared_ptr<SegmentWork> Segment::files_to_make() {
+  if (making_ || (to_preallocate_ == 0 && !offset_index_.entries().lacks_room())) return nullptr;
+  making_ = std::make_shared<SegmentWork>([data = data_, size = std::exchange(to_preallocate_, 0),
+                                           offsets = offset_index_.entries().blank(),
+                                           times = time_index_.entries().blank()]() -> Result<SegmentWork::Files> {
+    if (size > 0)
+      if (auto s = data->truncate(size); !s) return s.error();
+    SegmentWork::Files made;
+    for (const auto* blank : {&offsets, &times}) {
+      auto file = blank->make();
+      if (!file) return file.error();
+      made.push_back(std::move(*file));
+    }
+    return made;
+  });
+  return making_;
+}
+
+void Segment::take_up_made_files() {
+  if (!making_ || (!making_->done() && offset_index_.entries().waiting() < kMostWaiting)) return;
+  auto made = making_->run();
+  if (!made) {
+    // A full disk is asked again with the next entry.
+    if (index_status_.ok() && !is_shortage(made.error())) index_status_ = made.error();
+    return;
+  }
+  offset_index_.entries().take_up(std::move((*made)[0]));
+  time_index_.entries().take_up(std::move((*made)[1]));
+  making_.reset();
+}
+
+Status Segment::finish_work() {
+  if (making_) {
+    auto made = making_->run();
+    if (!made) return made.error();
+    take_up_made_files();
+  }
+  if (!sealing_) return {};
+  if (auto written = sealing_->run(); !written) return written.error();
+  sealing_.reset();
+  txn_index_.rest_written();
+  indexes_loaded_ = false;
+  return {};
+}
+
+// On a full disk files can be removed, but not be made.
+void Segment::cancel_work() {
+  for (auto* work : {&sealing_, &making_})
+    if (*work) std::exchange(*work, nullptr)->cancel();
 }
 
 std::optional<Segment::Place> Segment::locate_recent(Offset offset) const {
@@ -325,6 +404,7 @@ Result<std::chrono::milliseconds> Segment::filling_for(Timestamp newest, Timesta
 }
 
 Status Segment::truncate_to(Offset offset) {
+  if (auto s = finish_work(); !s) return s;
   if (auto s = open_data(); !s) return s;
   auto place = locate(offset);
   if (!place) return place.error();
@@ -334,6 +414,7 @@ Status Segment::truncate_to(Offset offset) {
   if (auto s = offset_index_.truncate_to(offset); !s) return s;
   if (auto s = time_index_.truncate_to(offset); !s) return s;
   if (auto s = txn_index_.truncate_to(offset); !s) return s;
+  txn_file_.reset();
   sealed_ = false;
   recent_.clear();
   largest_.reset();
@@ -345,6 +426,7 @@ Status Segment::truncate_to(Offset offset) {
 }
 
 Result<Segment::Recovered> Segment::recover(absl::FunctionRef<Status(const protocol::EntryView&)> seen) {
+  if (auto s = finish_work(); !s) return s.error();
   if (auto s = open_data(); !s) return s.error();
   if (auto s = txn_index_.reset(); !s) return s.error();
   offset_index_.restart();
@@ -396,6 +478,7 @@ Status Segment::replay(Offset from, absl::FunctionRef<Status(const protocol::Ent
 }
 
 Status Segment::rebuild_indexes() {
+  if (auto s = finish_work(); !s) return s;
   if (auto s = open_data(); !s) return s;
   offset_index_.restart();
   time_index_.restart();
@@ -437,18 +520,60 @@ Result<bool> Segment::indexes_plausible() {
   return aborted.error();
 }
 
-Status Segment::seal() {
+Status Segment::prepare_seal() {
   if (sealed_) return {};
   if (auto s = load_indexes(); !s) return s;
   auto largest = largest_timestamp();
   if (!largest) return largest.error();
-  if (*largest)
-    if (auto s = time_index_.append(largest_->timestamp, largest_->offset, TimeIndex::Slot::closing); !s) return s;
-  if (auto s = offset_index_.trim(); !s) return s;
-  if (auto s = time_index_.trim(); !s) return s;
-  if (std::exchange(preallocated_, false))
-    if (auto s = data_->truncate(size_); !s) return s;
+  if (!*largest) return {};
+  return time_index_.append(largest_->timestamp, largest_->offset, TimeIndex::Slot::closing);
+}
+
+std::shared_ptr<SegmentWork> Segment::seal_later() {
+  if (sealed_) return sealing_;
+  sealing_ =
+      std::make_shared<SegmentWork>([making = std::exchange(making_, nullptr), data = data_,
+                                     cut_to = std::exchange(preallocated_, false) ? std::optional(size_) : std::nullopt,
+                                     offsets = offset_index_.entries().rest(), times = time_index_.entries().rest(),
+                                     aborted = txn_index_.rest()]() -> Result<SegmentWork::Files> {
+        SegmentWork::Files files{nullptr, nullptr};
+        // Files that could not be made are made by writing them.
+        if (making)
+          if (auto made = making->run()) files = std::move(*made);
+        for (std::size_t i = 0; i < files.size(); ++i) {
+          auto written = (i == 0 ? offsets : times).write(std::move(files[i]));
+          if (!written) return written.error();
+          files[i] = std::move(*written);
+        }
+        auto transactions = aborted.write();
+        if (!transactions) return transactions.error();
+        if (*transactions) files.push_back(std::move(*transactions));
+        if (cut_to)
+          if (auto s = data->truncate(*cut_to); !s) return s.error();
+        return files;
+      });
   sealed_ = true;
+  return sealing_;
+}
+
+Status Segment::seal() {
+  if (auto s = finish_work(); !s) return s;
+  if (!sealed_) {
+    if (auto s = prepare_seal(); !s) return s;
+    if (auto s = offset_index_.trim(); !s) return s;
+    if (auto s = time_index_.trim(); !s) return s;
+    if (std::exchange(preallocated_, false))
+      if (auto s = data_->truncate(size_); !s) return s;
+    sealed_ = true;
+  }
+  return write_transactions();
+}
+
+Status Segment::write_transactions() {
+  if (!txn_index_.has_unwritten()) return {};
+  auto written = txn_index_.write();
+  if (!written) return written.error();
+  txn_file_ = std::move(*written);
   return {};
 }
 
@@ -457,16 +582,49 @@ Result<std::shared_ptr<base::File>> Segment::data_to_sync() {
   return data_;
 }
 
-Result<std::vector<std::shared_ptr<base::File>>> Segment::files_to_sync() {
-  std::vector<std::shared_ptr<base::File>> files;
+bool Segment::close_files() {
+  if (!sealed_ || making_ || (sealing_ && !sealing_->done()) || !finish_work()) return false;
+  data_.reset();
+  txn_file_.reset();
+  offset_index_.entries().close();
+  time_index_.entries().close();
+  indexes_loaded_ = false;
+  return true;
+}
+
+Result<Segment::ToSync> Segment::files_to_sync() {
+  if (sealed_ && !sealing_ && !data_) return ToSync{.first = open_to_sync(), .files = {}};
+  ToSync to_sync{.first = sealing_, .files = {}};
   if (auto s = open_data(); !s) return s.error();
-  files.push_back(data_);
-  for (auto file : {offset_index_.file(), time_index_.file(), txn_index_.file()})
-    if (file) files.push_back(std::move(file));
-  return files;
+  to_sync.files.push_back(data_);
+  if (sealing_) return to_sync;
+  if (sealed_ && !indexes_loaded_) to_sync.first = open_to_sync();
+  for (auto file : {offset_index_.entries().file(), time_index_.entries().file(), txn_file_})
+    if (file) to_sync.files.push_back(std::move(file));
+  return to_sync;
+}
+
+// Who has them synced need not wait until they are open.
+std::shared_ptr<SegmentWork> Segment::open_to_sync() const {
+  std::vector<std::string> paths;
+  for (const auto kind : {FileKind::data, FileKind::offset_index, FileKind::time_index, FileKind::txn_index})
+    paths.push_back(path(kind));
+  return std::make_shared<SegmentWork>([&files = files_, paths = std::move(paths)]() -> Result<SegmentWork::Files> {
+    SegmentWork::Files opened;
+    for (const auto& path : paths) {
+      auto there = files.exists(path);
+      if (!there) return there.error();
+      if (!*there) continue;
+      auto file = files.open(path, base::OpenMode::read_write);
+      if (!file) return file.error();
+      opened.push_back(std::move(file).value());
+    }
+    return opened;
+  });
 }
 
 Result<std::vector<std::string>> Segment::mark_deleted() {
+  cancel_work();
   std::vector<std::string> renamed;
   for (const auto kind : {FileKind::data, FileKind::offset_index, FileKind::time_index, FileKind::txn_index}) {
     const auto from = path(kind);
@@ -481,6 +639,7 @@ Result<std::vector<std::string>> Segment::mark_deleted() {
 }
 
 Status Segment::remove_files() {
+  cancel_work();
   for (const auto kind : {FileKind::offset_index, FileKind::time_index, FileKind::txn_index, FileKind::data})
     if (auto s = files_.remove(path(kind)); !s) return s;
   return {};

@@ -3,6 +3,8 @@
 // Costs: an append is one gathered write; index entries go to memory (entry_file.h). A read at the end of the log needs
 // no I/O to find its place, an older one a few small reads. Opening reads nothing and opens nothing: files are opened
 // when first used, and what an append must know (largest timestamp, time of the first batch) is read then.
+// What making, sizing and cutting its files would cost an append is handed out as work for others (segment_work.h): but
+// for the name of the data file, an append and a roll change nothing in the directory.
 //
 // Guarded by the lock of the partition that owns the log, except that a FileSlice once handed out, and the files of
 // files_to_sync(), may be used by any thread: the bytes of an entry never change once written.
@@ -25,6 +27,7 @@
 #include "storage/segment/entry_scan.h"
 #include "storage/segment/names.h"
 #include "storage/segment/offset_index.h"
+#include "storage/segment/segment_work.h"
 #include "storage/segment/time_index.h"
 #include "storage/segment/txn_index.h"
 
@@ -65,6 +68,11 @@ class Segment {
                                                  IndexSettings index, Timestamp now,
                                                  std::uint64_t preallocated_bytes = 0,
                                                  FileSuffix suffix = FileSuffix::none);
+  // The same where no files of that name are, as above the end of a log, and for a caller that must not wait: one call
+  // makes the data file. The rest is files_to_make().
+  static Result<std::unique_ptr<Segment>> create_next(FileSystem& files, std::string directory, Offset base,
+                                                      IndexSettings index, Timestamp now,
+                                                      std::uint64_t preallocated_bytes);
   // One that exists. What lies in its files is looked at when it is needed.
   static Result<std::unique_ptr<Segment>> open(FileSystem& files, std::string directory, Offset base,
                                                IndexSettings index, Timestamp now);
@@ -74,6 +82,9 @@ class Segment {
 
   // All batches with one write. They follow each other and whatever is there.
   Status append(std::span<const SegmentBatch> batches);
+  // Files that appends will need, if they are not there yet; to be made by a thread that may wait, soon. Until then the
+  // entries of the indexes stay in memory. Null: nothing to do.
+  std::shared_ptr<SegmentWork> files_to_make();
 
   struct Slice {
     base::FileSlice records;
@@ -119,12 +130,25 @@ class Segment {
   // No more appends: the last time entry is written, the indexes are cut to their size. The segment can still be read.
   Status seal();
   bool is_sealed() const { return sealed_; }
-  // Everything that has to be on disk before this segment counts as flushed; any thread may sync them.
-  Result<std::vector<std::shared_ptr<base::File>>> files_to_sync();
+  // The same in two steps, for a caller that must not wait. The first may fail, then nothing has happened.
+  Status prepare_seal();
+  std::shared_ptr<SegmentWork> seal_later();
+  // What a sealed segment has open goes; the next look opens it again. False: somebody is still at work on the files.
+  bool close_files();
+  bool holds_files() const { return data_ != nullptr; }
+  // Everything that has to be on disk before this segment counts as flushed; any thread may sync them, with what
+  // `first` brings.
+  struct ToSync {
+    std::shared_ptr<SegmentWork> first;  // null: nothing
+    std::vector<std::shared_ptr<base::File>> files;
+  };
+  Result<ToSync> files_to_sync();
   // The data alone. Enough while the segment is active: recovery makes its indexes anew.
   Result<std::shared_ptr<base::File>> data_to_sync();
 
   TxnIndex& txn_index() { return txn_index_; }
+  // What a sealed segment has learnt of aborted transactions since.
+  Status write_transactions();
   // The files themselves, one by one; the data file last, because without it the others mean nothing.
   Status remove_files();
   // The files get the suffix .deleted where they lie; who has them open goes on reading. Their new paths. Nothing else
@@ -154,6 +178,11 @@ class Segment {
   Status load_indexes();
   Result<Largest> load_largest();
   void index(const Place& place, Timestamp max_timestamp);
+  void take_up_made_files();
+  // Before anything but appends and reads: nobody else works on the files any more.
+  Status finish_work();
+  void cancel_work();
+  std::shared_ptr<SegmentWork> open_to_sync() const;
   // The first entry that reaches `offset`.
   Result<std::optional<Place>> locate(Offset offset);
   std::optional<Place> locate_recent(Offset offset) const;
@@ -172,8 +201,12 @@ class Segment {
   OffsetIndex offset_index_;
   TimeIndex time_index_;
   TxnIndex txn_index_;
+  std::shared_ptr<base::File> txn_file_;  // while it may have to be synced
+  std::shared_ptr<SegmentWork> making_;   // handed out, and not taken up
+  std::shared_ptr<SegmentWork> sealing_;
+  std::uint64_t to_preallocate_ = 0;
   bool indexes_loaded_ = false;
-  bool preallocated_ = false;  // the data file is longer than what was written
+  bool preallocated_ = false;  // the data file is longer than what was written, or will be
   bool sealed_ = false;        // nothing was appended since the indexes were cut to their size
   bool rebuilt_ = false;       // once is enough: if it did not help, the data itself is damaged
   Status index_status_;        // the first failed write of an index, reported by the append that met it

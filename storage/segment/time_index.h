@@ -45,7 +45,8 @@ class TimeIndex {
   // Drops the entries at and above `offset`.
   Status truncate_to(Offset offset);
   Status trim() { return entries_.trim(); }
-  std::shared_ptr<base::File> file() const { return entries_.file(); }
+  // For work on the file that its owner does not wait for.
+  EntryFile& entries() { return entries_; }
 
  private:
   Entry decode(const std::byte* at) const;

@@ -11,14 +11,6 @@ using base::fail;
 using base::Result;
 using base::Status;
 
-Status TxnIndex::open() const {
-  if (file_) return {};
-  auto file = files_.open(path_, base::OpenMode::create_or_open);
-  if (!file) return file.error();
-  file_ = std::move(file).value();
-  return {};
-}
-
 Result<const std::vector<AbortedTxn>*> TxnIndex::entries() const {
   if (entries_) return &*entries_;
   auto there = files_.exists(path_);
@@ -47,19 +39,29 @@ Result<const std::vector<AbortedTxn>*> TxnIndex::entries() const {
   return &*entries_;
 }
 
-Status TxnIndex::write_from(std::size_t first) {
-  std::vector<std::byte> bytes((entries_->size() - first) * kEntryBytes);
-  for (std::size_t i = first; i < entries_->size(); ++i) {
-    const auto& txn = (*entries_)[i];
-    auto* entry = bytes.data() + (i - first) * kEntryBytes;
+Result<std::shared_ptr<base::File>> TxnIndex::Rest::write() const {
+  if (!entries || entries->empty()) return std::shared_ptr<base::File>{};
+  std::vector<std::byte> bytes(entries->size() * kEntryBytes);
+  auto* entry = bytes.data();
+  for (const auto& txn : *entries) {
     base::store_big_endian<std::int16_t>(entry, 0);
     base::store_big_endian(entry + 2, txn.producer_id.raw);
     base::store_big_endian(entry + 10, txn.first_offset.raw);
     base::store_big_endian(entry + 18, txn.last_offset.raw);
     base::store_big_endian(entry + 26, txn.last_stable_offset.raw);
+    entry += kEntryBytes;
   }
-  if (auto s = open(); !s) return s;
-  return file_->write_at(first * kEntryBytes, bytes);
+  auto file = files->open(path, base::OpenMode::create_or_open);
+  if (!file) return file.error();
+  if (auto s = (*file)->write_at(0, bytes); !s) return s.error();
+  if (auto s = (*file)->truncate(bytes.size()); !s) return s.error();
+  return std::shared_ptr<base::File>(std::move(file).value());
+}
+
+Result<std::shared_ptr<base::File>> TxnIndex::write() {
+  auto file = rest().write();
+  if (file) rest_written();
+  return file;
 }
 
 Status TxnIndex::append(const AbortedTxn& aborted) {
@@ -69,7 +71,8 @@ Status TxnIndex::append(const AbortedTxn& aborted) {
     return fail(ErrorCode::corrupt_message, "{}: an abort at {} after one at {}", path_, aborted.last_offset,
                 entries_->back().last_offset);
   entries_->push_back(aborted);
-  return write_from(entries_->size() - 1);
+  unwritten_ = true;
+  return {};
 }
 
 Status TxnIndex::truncate_to(Offset offset) {
@@ -80,13 +83,16 @@ Status TxnIndex::truncate_to(Offset offset) {
   if (keep == entries_->end()) return {};
   if (keep == entries_->begin()) return reset();
   entries_->erase(keep, entries_->end());
-  if (auto s = open(); !s) return s;
-  return file_->truncate(entries_->size() * kEntryBytes);
+  // The others again, whole: an index names no marker that is gone.
+  auto written = TxnIndex::Rest{&files_, path_, entries_}.write();
+  if (!written) return written.error();
+  unwritten_ = false;
+  return {};
 }
 
 Status TxnIndex::reset() {
-  file_.reset();
   entries_.emplace();
+  unwritten_ = false;
   return files_.remove(path_);
 }
 

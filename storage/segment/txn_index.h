@@ -3,8 +3,9 @@
 // One entry, 34 bytes, big-endian, in marker order:
 //   [ version 0 : i16 ][ producer id : i64 ][ first offset : i64 ][ last offset (the marker) : i64 ]
 //   [ last stable offset when the marker was appended : i64 ]
-// Aborts are rare: entries are written at once, the file exists only when it has entries, and the few there are stay
-// in memory after the first look. Guarded by the owner of the segment.
+// Aborts are rare: the few there are stay in memory after the first look. As with the other indexes a crash may lose
+// those of the active segment, for recovery finds them again in the data; so they are written when the segment is
+// sealed, and the file exists only when it has entries. Guarded by the owner of the segment.
 #pragma once
 
 #include <memory>
@@ -39,17 +40,27 @@ class TxnIndex {
   // Drops what was aborted at or after `offset`.
   base::Status truncate_to(Offset offset);
   base::Status reset();
-  // Null when there is nothing to sync.
-  std::shared_ptr<base::File> file() const { return file_; }
+  // Beside a new segment, where nothing is that could be removed.
+  void begin_empty() { entries_.emplace(); }
+
+  // What has to go into the file, to be written by any thread. Then it is open for a sync; null when there is no file.
+  struct Rest {
+    base::FileSystem* files = nullptr;
+    std::string path;
+    std::optional<std::vector<AbortedTxn>> entries;  // nothing: all are there
+
+    base::Result<std::shared_ptr<base::File>> write() const;
+  };
+  Rest rest() const { return {&files_, path_, unwritten_ ? entries_ : std::nullopt}; }
+  bool has_unwritten() const { return unwritten_; }
+  void rest_written() { unwritten_ = false; }
+  base::Result<std::shared_ptr<base::File>> write();
 
  private:
-  base::Status open() const;
-  base::Status write_from(std::size_t first);
-
   base::FileSystem& files_;
   std::string path_;
-  mutable std::shared_ptr<base::File> file_;
   mutable std::optional<std::vector<AbortedTxn>> entries_;
+  bool unwritten_ = false;
 };
 
 }  // namespace storage

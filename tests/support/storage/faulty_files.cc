@@ -49,6 +49,10 @@ class FaultyFiles::MemoryFile final : public base::File {
  public:
   MemoryFile(std::shared_ptr<Disk> disk, std::string path, std::shared_ptr<Inode> inode, std::size_t generation)
       : disk_(std::move(disk)), path_(std::move(path)), inode_(std::move(inode)), generation_(generation) {}
+  ~MemoryFile() override {
+    absl::MutexLock lock(&disk_->mutex);
+    --disk_->open_files;
+  }
 
   const std::string& path() const override { return path_; }
   int descriptor() const override { return -1; }
@@ -143,6 +147,14 @@ void FaultyFiles::never_fail() {
   disk_->stop_at = disk_->fail_at = 0;
   disk_->fail_part.clear();
 }
+void FaultyFiles::run_out_of_descriptors(bool now) {
+  absl::MutexLock lock(&disk_->mutex);
+  disk_->no_descriptors = now;
+}
+std::size_t FaultyFiles::open_files() const {
+  absl::MutexLock lock(&disk_->mutex);
+  return disk_->open_files;
+}
 bool FaultyFiles::stopped() const {
   absl::MutexLock lock(&disk_->mutex);
   return disk_->stopped;
@@ -190,6 +202,7 @@ std::vector<std::string> FaultyFiles::all_paths() const {
 Result<std::unique_ptr<base::File>> FaultyFiles::open(const std::string& path, base::OpenMode mode) {
   absl::MutexLock lock(&disk_->mutex);
   if (auto s = disk_->look(path); !s) return s.error();
+  if (disk_->no_descriptors) return fail(ErrorCode::kafka_storage_error, "open {}: Too many open files", path);
   auto found = disk_->names.find(path);
   if (found == disk_->names.end()) {
     if (mode != base::OpenMode::create_new && mode != base::OpenMode::create_or_open) return no_such(path);
@@ -200,6 +213,7 @@ Result<std::unique_ptr<base::File>> FaultyFiles::open(const std::string& path, b
   } else if (mode == base::OpenMode::create_new) {
     return fail(ErrorCode::kafka_storage_error, "open {}: File exists", path);
   }
+  ++disk_->open_files;
   return std::unique_ptr<base::File>(std::make_unique<MemoryFile>(disk_, path, found->second, disk_->generation));
 }
 

@@ -36,6 +36,9 @@ class FaultyFiles final : public base::FileSystem {
   // A full disk: nothing grows or is made, but everything else can be done. A write takes in `torn_bytes` all the same.
   void fill_up(std::size_t torn_bytes = 0);
   void make_room(std::uint64_t free_bytes = std::uint64_t{1} << 40);
+  // Nothing can be opened, and nothing else goes wrong.
+  void run_out_of_descriptors(bool now);
+  std::size_t open_files() const;
   bool stopped() const;
   std::size_t changes() const;  // changing calls so far
   void restart(AfterStop what);
@@ -78,6 +81,8 @@ class FaultyFiles final : public base::FileSystem {
     std::string fail_part ABSL_GUARDED_BY(mutex);
     bool stopped ABSL_GUARDED_BY(mutex) = false;
     bool full ABSL_GUARDED_BY(mutex) = false;
+    bool no_descriptors ABSL_GUARDED_BY(mutex) = false;
+    std::size_t open_files ABSL_GUARDED_BY(mutex) = 0;
     std::uint64_t free_bytes ABSL_GUARDED_BY(mutex) = std::uint64_t{1} << 40;
     std::size_t generation ABSL_GUARDED_BY(mutex) = 0;  // files opened before a restart are dead
 

@@ -150,6 +150,19 @@ TEST_CASE("a flipped bit in a transaction index is found, or changes that one tr
   CHECK(unnoticed > 0);  // there is no checksum: kafka-log-check.sh finds these
 }
 
+TEST_CASE("what recovery finds of aborted transactions is on disk after the next orderly stop") {
+  LogBench bench;
+  fill(bench);
+  const auto expected = account_of(*bench.log);
+  const auto end = bench.log->log_end_offset();
+  for (const auto& path : paths_ending(bench, ".txnindex")) REQUIRE(bench.files.remove(path).ok());
+  REQUIRE(bench.load({.recovery_point = Offset{0}, .high_watermark = end}).ok());
+  CHECK(account_of(*bench.log) == expected);
+  REQUIRE(bench.log->close().ok());
+  REQUIRE(bench.load({.clean_stop = true, .recovery_point = end, .high_watermark = end}).ok());
+  CHECK(account_of(*bench.log) == expected);
+}
+
 TEST_CASE("a flipped bit in the leader epochs is refused by its file's name, or leaves epochs that rise") {
   const bool clean = GENERATE(true, false);
   LogBench bench;

@@ -75,6 +75,7 @@ TEST_CASE("a preallocated segment has its full length until it rolls or closes")
   CHECK(data_of(bench, Offset{0}).size() == bench.settings.segment_bytes);
   CHECK(bench.log->size_bytes() == 0);
   while (bench.log->segments().size() < 3) append_one(bench);
+  bench.run_background();
   const auto second = bench.log->segments().at(1).base_offset();
   const auto active = bench.log->segments().active().base_offset();
   CHECK(data_of(bench, Offset{0}).size() == bench.log->segments().at(0).size_bytes());

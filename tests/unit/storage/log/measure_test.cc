@@ -77,6 +77,49 @@ TEST_CASE("CPU of an append beside that of a bare write", "[.measure]") {
   }
 }
 
+TEST_CASE("how long an append takes that rolls", "[.measure]") {
+  ScratchDirectory scratch;
+  base::PosixFiles files;
+  base::SystemClock clock;
+  base::SystemRandom random;
+  base::BlockingPool pool(4, "io");
+  pool.start();
+  const LogServices services{
+      .files = files, .clock = clock, .random = random, .in_background = [&](auto work) { pool.submit(work); }};
+  LogSettings settings;
+  settings.segment_bytes = 1 << 20;
+  auto health = std::make_shared<DirectoryHealth>(scratch.path, nullptr);
+  std::vector<std::unique_ptr<Log>> logs;
+  for (int i = 0; i < 20; ++i)
+    logs.push_back(create_log(services, {.partition = {"t", i},
+                                         .directory = fmt::format("{}/t-{}", scratch.path, i),
+                                         .health = health,
+                                         .settings = settings,
+                                         .topic_id = std::nullopt})
+                       .value());
+  auto bytes = make_batch({.values = {std::string(16'000, 'x')}});
+  std::vector<double> rolling, plain;
+  for (int i = 0; i < 80'000; ++i) {
+    auto& log = *logs[static_cast<std::size_t>(i) % logs.size()];
+    auto batch = protocol::Batch::parse(bytes.bytes());
+    const auto segments = log.segments().size();
+    const auto begin = clock.now();
+    REQUIRE(log.append_as_leader(std::span(&**batch, 1), LeaderEpoch{0}).ok());
+    const auto took = std::chrono::duration<double, std::micro>(clock.now() - begin).count();
+    (log.segments().size() > segments ? rolling : plain).push_back(took);
+  }
+  for (auto* times : {&rolling, &plain}) {
+    std::sort(times->begin(), times->end());
+    double total = 0;
+    for (const auto one : *times) total += one;
+    const auto count = times->size();
+    fmt::print("{} appends {}: {:.0f} us on average, median {:.0f}, p99 {:.0f}, longest {:.0f}\n", count,
+               times == &rolling ? "that roll" : "that do not", total / static_cast<double>(count), (*times)[count / 2],
+               (*times)[count * 99 / 100], times->back());
+  }
+  pool.stop();
+}
+
 TEST_CASE("opening 2,000 partitions", "[.measure]") {
   ScratchDirectory scratch;
   base::PosixFiles files;

@@ -139,6 +139,8 @@ TEST_CASE("a transaction index exists only while it has entries, and a damaged o
   REQUIRE(index.append(first).ok());
   REQUIRE(index.append(second).ok());
   CHECK_FALSE(index.append(first).ok());
+  CHECK_FALSE(files.exists(kPath).value());
+  REQUIRE(index.write().ok());
   CHECK(files.contents(kPath).size() == 68);
   {
     TxnIndex again(files, kPath);
