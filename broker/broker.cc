@@ -550,6 +550,7 @@ void Broker::Parts::add_handlers() {
                     .partitions = partitions,
                     .sessions = *fetch_sessions,
                     .pool = pool,
+                    .reads = reads,
                     .max_answer_bytes = file().fetch_max_bytes,
                     .converted = std::make_shared<MemoryBudget>(file().fetch_max_bytes)});
   stored_configs = std::make_unique<replication::StoredConfigs>(*store, coordination);

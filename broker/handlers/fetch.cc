@@ -30,6 +30,10 @@ constexpr std::int16_t kStorageErrorSince = 6;
 constexpr std::int16_t kZstdSince = 10;
 constexpr std::int16_t kLeaderHintSince = 16;
 
+// So often the disk is waited for elsewhere. Pages that are evicted faster than they can be used must not send us round
+// in circles.
+constexpr int kColdRounds = 8;
+
 constexpr std::int8_t kReadUncommitted = 0;
 constexpr std::int8_t kReadCommitted = 1;
 constexpr std::int32_t kDebuggingConsumer = -2;
@@ -56,11 +60,14 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
 
   void start() {
     read_all();
+    if (waits_for_disk()) return;
     const bool nothing_asked = context_.partitions.empty() && !context_.session;
     if (answer_now_ || max_wait_.count() <= 0 || nothing_asked || bytes_ >= min_bytes_) return answer();
-    wait_.emplace(loop_);
-    wait_->start(
-        max_wait_, [this] { return slot_.wanted(); }, [self = shared_from_this()] { self->answer(); });
+    if (!wait_) {
+      wait_.emplace(loop_);
+      wait_->start(
+          max_wait_, [this] { return slot_.wanted(); }, [self = shared_from_this()] { self->answer(); });
+    }
     park();
   }
 
@@ -82,6 +89,20 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     return isolation_level_ == kReadCommitted ? Isolation::last_stable : Isolation::high_watermark;
   }
 
+  // All is looked up again once the disk has been read. Where too many wait for that, the answer says what is known,
+  // and the client comes again as it always does.
+  bool waits_for_disk() {
+    if (cold_.empty()) return false;
+    ++cold_rounds_;
+    auto work = [self = shared_from_this(), cold = std::exchange(cold_, {})] {
+      for (const auto& bring_in : cold) bring_in();
+      self->loop_.post([self] { self->look_again(); });
+    };
+    if (services_.reads.submit(std::move(work))) return true;
+    answer_now_ = true;
+    return false;
+  }
+
   void read_all() {
     const auto metadata = services_.metadata.snapshot();
     reads_.clear();
@@ -95,7 +116,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
       auto& read = reads_.emplace_back();
       const auto left = static_cast<std::size_t>(std::max<std::int64_t>(0, max_bytes_ - bytes_));
       const auto max_bytes = std::min(left, static_cast<std::size_t>(std::max(0, wanted->max_bytes)));
-      const auto code = read_one(*metadata, i, {max_bytes, whole_batch}, read);
+      const auto code = read_one(*metadata, i, {max_bytes, whole_batch, cold_rounds_ >= kColdRounds}, read);
       if (code != ErrorCode::none) {
         refuse(read.answer, code);
         answer_now_ = true;
@@ -132,6 +153,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     if (!outcome) return outcome.error().code;
     if (version_ < kMagic2Since && !settings->down_conversion && outcome->slice.records.size_bytes > 0)
       return ErrorCode::unsupported_version;
+    if (outcome->bring_in) cold_.push_back(std::move(outcome->bring_in));
     read.partition = partition;
     read.bound = outcome->bound;
     read.at_end = wanted.fetch_offset >= outcome->bound && !outcome->diverging_epoch;
@@ -182,12 +204,9 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
   void look_again() {
     if (answered_) return;
     unpark();
-    if (slot_.wanted()) {
-      context_.look();
-      read_all();
-      if (!answer_now_ && bytes_ < min_bytes_) return park();
-    }
-    answer();
+    if (!slot_.wanted()) return answer();
+    context_.look();
+    start();
   }
 
   // When the time is up, what the last look found still holds: nothing has woken us since.
@@ -302,6 +321,8 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
   std::int64_t bytes_ = 0;
   bool answer_now_ = false;
   bool answered_ = false;
+  std::vector<storage::BringIn> cold_;  // what the last look would have had to wait for
+  int cold_rounds_ = 0;
 };
 
 }  // namespace

@@ -12,7 +12,7 @@
 #include <iterator>
 
 #include "base/check.h"
-#include "broker/network/page_cache.h"
+#include "base/page_cache.h"
 
 namespace broker {
 namespace {
@@ -152,7 +152,7 @@ bool AnswerWriter::is_warm(std::size_t index) {
   const auto need = range.position + (is_large(range) ? 1 : range.size_bytes);
   if (warm_.file == range.file.get() && warm_.begin <= range.position && need <= warm_.end) return true;
   const auto ahead = run_at(index);
-  if (look_ && !page_cache_holds(ahead)) return false;
+  if (look_ && !base::page_cache_holds(ahead)) return false;
   warm_ = {ahead.file.get(), ahead.position, ahead.position + ahead.size_bytes};
   return true;
 }

@@ -15,7 +15,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/logging.h"
-#include "broker/network/page_cache.h"
+#include "base/page_cache.h"
 
 namespace broker {
 namespace {
@@ -280,7 +280,7 @@ void Connection::warm_up() {
   warming_ = true;
   set_.counters.cold_reads.add(1);
   set_.services.reads->submit_always([range = writer_.cold_range(), mailbox = set_.mailbox, weak = weak_from_this()] {
-    bring_into_page_cache(range);
+    base::bring_into_page_cache(range);
     mailbox->post([weak] {
       const auto self = weak.lock();
       if (!self || self->closed_) return;

@@ -292,11 +292,16 @@ base::Result<ReadOutcome> Partition::read(const ReadRequest& request) {
   if (request.from >= out.bound) return out;
   auto slice = log_->read(request.from, out.bound, request.limits);
   if (!slice) return slice.error();
+  out.bring_in = std::move(slice->bring_in);
+  if (out.bring_in) return out;
   out.slice = std::move(*slice);
   out.catching_up = log_->segment_base_of(request.from) != log_->segment_base_of(out.bound);
   if (request.isolation == Isolation::last_stable) {
     // A read ends with its segment, so nobody needs to hear of what was aborted behind that.
-    auto aborted = log_->aborted_transactions(request.from, std::min(out.bound, segment_end_of(request.from)));
+    const auto to = std::min(out.bound, segment_end_of(request.from));
+    if (!request.limits.may_wait) out.bring_in = log_->bring_in_aborted_transactions(request.from, to);
+    if (out.bring_in) return out.slice = {}, out;
+    auto aborted = log_->aborted_transactions(request.from, to);
     if (!aborted) return aborted.error();
     out.aborted = std::move(*aborted);
   }

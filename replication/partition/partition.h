@@ -54,6 +54,9 @@ struct ReadOutcome {
   std::vector<storage::AbortedTxn> aborted;          // last_stable only
   // The offset asked for and the bound lie in different segments: too far apart to wait for more.
   bool catching_up = false;
+  // Of a reader that must not wait for the disk but would have to: no records; to be run by a thread that may wait,
+  // without a lock, before the same is asked again.
+  storage::BringIn bring_in{};
 };
 
 // Who appends. Coordinators write for themselves while they lead under the leader epoch they know, and not longer.

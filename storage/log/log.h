@@ -87,6 +87,7 @@ struct LogSlice {
   base::FileSlice records;  // empty when nothing lies between `from` and the bound
   Offset first_offset;      // of the batch the slice begins with; at or below what was asked for
   Offset segment_base;      // of the segment that holds it
+  BringIn bring_in{};       // then the rest says nothing: the disk has to be waited for, by somebody who may
 };
 
 class Log {
@@ -153,6 +154,8 @@ class Log {
   Offset segment_base_of(Offset offset) const;
   // Transactions that were aborted and overlap [from, to); may name extra ones.
   Result<std::vector<AbortedTxn>> aborted_transactions(Offset from, Offset to);
+  // What that would have to wait for; null: nothing.
+  BringIn bring_in_aborted_transactions(Offset from, Offset to) const;
 
   // The first record at least as young as `target`, below `bound`.
   Result<std::optional<TimestampedOffset>> offset_for_timestamp(Timestamp target, Offset bound);

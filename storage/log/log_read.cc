@@ -40,7 +40,13 @@ void Log::close_left_open(std::size_t most) {
   if (services_.open_segments) services_.open_segments->closed(closed);
 }
 
-void Log::close_idle_files() { close_left_open(0); }
+// Whoever was to come back for what was opened for him has not come.
+void Log::close_idle_files() {
+  const auto& segments = parts_.segments;
+  for (const auto base : left_open_)
+    if (const auto i = segments.find(base); i < segments.size()) segments.at(i).stop_opening();
+  close_left_open(0);
+}
 
 using base::ErrorCode;
 using base::fail;
@@ -63,7 +69,8 @@ Result<LogSlice> Log::read(Offset from, Offset upper_bound, ReadLimits limits) {
     if (!*slice) continue;  // compaction took the end of this segment
     return LogSlice{.records = std::move((*slice)->records),
                     .first_offset = (*slice)->first_offset,
-                    .segment_base = segments.at(i).base_offset()};
+                    .segment_base = segments.at(i).base_offset(),
+                    .bring_in = std::move((*slice)->bring_in)};
   }
   return nothing;
 }
@@ -86,6 +93,13 @@ Result<std::vector<AbortedTxn>> Log::aborted_transactions(Offset from, Offset to
     }
   }
   return found;
+}
+
+BringIn Log::bring_in_aborted_transactions(Offset from, Offset to) const {
+  const auto& segments = parts_.segments;
+  for (auto i = segments.find(from); i < segments.size() && segments.at(i).base_offset() < to; ++i)
+    if (auto work = segments.at(i).txn_index().bring_in()) return work;
+  return nullptr;
 }
 
 Result<std::optional<TimestampedOffset>> Log::offset_for_timestamp(Timestamp target, Offset bound) {

@@ -28,11 +28,14 @@ Status EntryFile::open(base::OpenMode mode) const {
   return {};
 }
 
-Status EntryFile::load() {
+Status EntryFile::load(std::shared_ptr<base::File> opened) {
   close();
-  auto there = files_.exists(path_);
-  if (!there) return there.error();
-  if (!*there) return {};
+  file_ = std::move(opened);
+  if (!file_) {
+    auto there = files_.exists(path_);
+    if (!there) return there.error();
+    if (!*there) return {};
+  }
   if (auto s = open(base::OpenMode::read_write); !s) return s;
   auto size = file_->size();
   if (!size) return size.error();
@@ -181,11 +184,8 @@ Result<std::size_t> EntryFile::partition_point(absl::FunctionRef<bool(const std:
     }
     return low;
   };
-  if (!tail_.empty() && (tail_begin() == 0 || before(tail_.data()))) return tail_begin() + in_memory(tail_);
-
-  // The answer lies among what was seen when the first of it is before and the last is not.
-  if (!seen_.empty() && before(seen_.data()) && !before(seen_.data() + seen_.size() - size))
-    return seen_begin_ + in_memory(seen_);
+  if (in_tail(before)) return tail_begin() + in_memory(tail_);
+  if (in_seen(before)) return seen_begin_ + in_memory(seen_);
 
   std::size_t low = 0, high = tail_begin();
   if (high == 0) return low;
@@ -203,6 +203,10 @@ Result<std::size_t> EntryFile::partition_point(absl::FunctionRef<bool(const std:
   seen_.clear();
   if (!got) return got.error();
   return fail(ErrorCode::kafka_storage_error, "{} is shorter than it was", path_);
+}
+
+bool EntryFile::knows(absl::FunctionRef<bool(const std::byte*)> before) const {
+  return tail_begin() == 0 || in_tail(before) || in_seen(before);
 }
 
 Status EntryFile::keep_first(std::size_t count) {

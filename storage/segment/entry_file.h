@@ -37,8 +37,9 @@ class EntryFile {
   EntryFile(FileSystem& files, std::string path, Layout layout)
       : files_(files), path_(std::move(path)), layout_(layout) {}
 
-  // What the file on disk holds: its size divided by the size of an entry, without the zeros at its end.
-  Status load();
+  // What the file on disk holds: its size divided by the size of an entry, without the zeros at its end. It may have
+  // been opened already, by a thread that may wait.
+  Status load(std::shared_ptr<base::File> opened = nullptr);
   // An empty file in its place (the old one is removed); nothing is created before the first entry.
   Status reset();
 
@@ -56,6 +57,9 @@ class EntryFile {
   // The first entry for which `before` is false; count() if there is none. Entries must be partitioned by `before`;
   // on a damaged file the answer is some position in [0, count()].
   Result<std::size_t> partition_point(absl::FunctionRef<bool(const std::byte*)> before) const;
+
+  // Whether the answer can be given without the file.
+  bool knows(absl::FunctionRef<bool(const std::byte*)> before) const;
 
   // Keeps the first `count` entries.
   Status keep_first(std::size_t count);
@@ -102,6 +106,13 @@ class EntryFile {
  private:
   Status open(base::OpenMode mode) const;
   Status write_pending();
+  bool in_tail(absl::FunctionRef<bool(const std::byte*)> before) const {
+    return !tail_.empty() && (tail_begin() == 0 || before(tail_.data()));
+  }
+  // The answer lies among what was seen when the first of it is before and the last is not.
+  bool in_seen(absl::FunctionRef<bool(const std::byte*)> before) const {
+    return !seen_.empty() && before(seen_.data()) && !before(seen_.data() + seen_.size() - layout_.entry_bytes);
+  }
   std::size_t tail_begin() const { return count_ - tail_.size() / layout_.entry_bytes; }
 
   FileSystem& files_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/page_cache.h"
+
 namespace storage {
 namespace {
 
@@ -19,6 +21,10 @@ Result<std::optional<HeaderScan::Found>> HeaderScan::next() {
   const auto need = static_cast<std::size_t>(std::min<std::uint64_t>(left, protocol::kBatchHeaderBytes));
   if (position_ < window_begin_ || position_ + need > window_begin_ + window_.size()) {
     window_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(left, kWindowBytes)));
+    if (cold_ && !base::page_cache_holds(*file_, {position_, window_.size()})) {
+      cold_->emplace(ColdSpot{.in_index = false, .position = position_, .size_bytes = window_.size()});
+      return fail(kColdRead, "{} at {} is not in the page cache", file_->path(), position_);
+    }
     auto got = file_->read_at(position_, window_);
     if (!got) return got.error();
     window_.resize(*got);

@@ -13,14 +13,25 @@
 
 namespace storage {
 
+// What somebody who must not wait for the disk would have had to wait for.
+struct ColdSpot {
+  bool in_index = false;  // somewhere in the offset index; otherwise in the data
+  std::uint64_t position = 0;
+  std::size_t size_bytes = 0;
+};
+// The error that goes with it; it never leaves the segment.
+inline constexpr auto kColdRead = base::ErrorCode::operation_not_attempted;
+
 // Only the fixed part of each entry is read, through a small window: to find a place in a file. One system call per
-// window or per entry, whichever is less. Borrows the file. Not thread-safe.
+// window or per entry, whichever is less. Given a place to tell of it, what the page cache does not hold is not read.
+// Borrows the file. Not thread-safe.
 class HeaderScan {
  public:
   // One index interval and a header: what separates an index entry from the batch that is looked for.
   static constexpr std::size_t kWindowBytes = 4096 + protocol::kBatchHeaderBytes;
 
-  HeaderScan(const base::File& file, std::uint64_t from, std::uint64_t to) : file_(&file), position_(from), end_(to) {}
+  HeaderScan(const base::File& file, std::uint64_t from, std::uint64_t to, std::optional<ColdSpot>* cold = nullptr)
+      : file_(&file), position_(from), end_(to), cold_(cold) {}
 
   struct Found {
     protocol::EntryHeader header;
@@ -38,6 +49,7 @@ class HeaderScan {
   const base::File* file_;
   std::uint64_t position_;
   std::uint64_t end_;
+  std::optional<ColdSpot>* cold_;
   std::vector<std::byte> window_;
   std::uint64_t window_begin_ = 0;
 };

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/bytes.h"
+#include "base/page_cache.h"
 
 namespace storage {
 
@@ -46,6 +47,12 @@ Result<OffsetIndex::Around> OffsetIndex::find(Offset offset) const {
     found.above = *above;
   }
   return found;
+}
+
+bool OffsetIndex::is_warm(Offset offset) const {
+  if (entries_.knows([&](const std::byte* at) { return decode(at).offset <= offset; })) return true;
+  const auto file = entries_.file();
+  return file && base::page_cache_holds(*file, {0, count() * kEntryBytes});
 }
 
 Result<OffsetIndex::Entry> OffsetIndex::read(std::size_t i) const {

@@ -29,7 +29,9 @@ class OffsetIndex {
     bool operator==(const Entry&) const = default;
   };
 
-  Status load() { return newest_.reset(), entries_.load(); }
+  Status load(std::shared_ptr<base::File> opened = nullptr) {
+    return newest_.reset(), entries_.load(std::move(opened));
+  }
   Status reset() { return newest_.reset(), entries_.reset(); }
   void restart() { newest_.reset(), entries_.restart(); }
   std::size_t count() const { return entries_.count(); }
@@ -42,12 +44,15 @@ class OffsetIndex {
     std::optional<Entry> below, above;
   };
   Result<Around> find(Offset offset) const;
+  // Whether find() needs nothing but memory and, for what lies around, the page cache.
+  bool is_warm(Offset offset) const;
   Result<std::optional<Entry>> last() const;
   // Drops the entries at and above `offset`.
   Status truncate_to(Offset offset);
   Status trim() { return entries_.trim(); }
   // For work on the file that its owner does not wait for.
   EntryFile& entries() { return entries_; }
+  const EntryFile& entries() const { return entries_; }
 
  private:
   Entry decode(const std::byte* at) const;

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/page_cache.h"
 #include "storage/segment/entry_scan.h"
 #include "storage/segment/shortage.h"
 #include "storage/segment/timestamp_search.h"
@@ -25,6 +26,29 @@ constexpr std::size_t kRecentPlaces = 8;
 // So many index entries are kept in memory while their files are being made, 32 MiB of data at 4 KiB each. Then the
 // append waits.
 constexpr std::size_t kMostWaiting = 16 * EntryFile::kTailEntries;
+
+// Where a header is missing in the page cache, what follows it is missing too.
+constexpr std::size_t kReadAhead = 64 << 10;
+
+// Null for a file that is not there. The indexes are in the page cache then.
+Result<SegmentWork::Files> open_and_read(FileSystem& files, const std::vector<std::string>& paths) {
+  SegmentWork::Files opened;
+  for (const auto& path : paths) {
+    const bool is_data = opened.empty();
+    auto there = files.exists(path);
+    if (!there) return there.error();
+    opened.emplace_back();
+    if (!*there) continue;
+    auto file = files.open(path, base::OpenMode::read_write);
+    if (!file) return file.error();
+    opened.back() = std::move(file).value();
+    if (is_data) continue;
+    auto size = opened.back()->size();
+    if (!size) return size.error();
+    base::bring_into_page_cache({.file = opened.back(), .position = 0, .size_bytes = static_cast<std::size_t>(*size)});
+  }
+  return opened;
+}
 
 }  // namespace
 
@@ -110,6 +134,8 @@ Status Segment::load_indexes() {
 }
 
 Status Segment::append(std::span<const SegmentBatch> batches) {
+  if (sealed_)
+    if (auto s = finish_work(); !s) return s;
   if (auto s = open_data(); !s) return s;
   if (auto s = load_indexes(); !s) return s;
   if (!largest_) {
@@ -117,10 +143,7 @@ Status Segment::append(std::span<const SegmentBatch> batches) {
     if (!largest) return largest.error();
     largest_ = *largest;
   }
-  if (sealed_) {
-    if (auto s = finish_work(); !s) return s;
-    sealed_ = false;
-  }
+  sealed_ = false;
   absl::InlinedVector<std::span<const std::byte>, 8> pieces;
   std::size_t total = 0;
   for (const auto& batch : batches) {
@@ -198,22 +221,24 @@ void Segment::take_up_made_files() {
 }
 
 Status Segment::finish_work() {
-  if (making_) {
-    auto made = making_->run();
-    if (!made) return made.error();
-    take_up_made_files();
+  opening_.reset();  // what it opened may be cut now
+  if (sealing_) {
+    if (auto written = sealing_->run(); !written) return written.error();
+    sealing_.reset();
+    making_.reset();
+    txn_index_.rest_written();
+    indexes_loaded_ = false;
   }
-  if (!sealing_) return {};
-  if (auto written = sealing_->run(); !written) return written.error();
-  sealing_.reset();
-  txn_index_.rest_written();
-  indexes_loaded_ = false;
+  if (!making_) return {};
+  auto made = making_->run();
+  if (!made) return made.error();
+  take_up_made_files();
   return {};
 }
 
 // On a full disk files can be removed, but not be made.
 void Segment::cancel_work() {
-  for (auto* work : {&sealing_, &making_})
+  for (auto* work : {&sealing_, &making_, &opening_})
     if (*work) std::exchange(*work, nullptr)->cancel();
 }
 
@@ -228,28 +253,32 @@ std::optional<Segment::Place> Segment::locate_recent(Offset offset) const {
 
 // Where one read cannot show both what the index names below `offset` and what follows it, the entry above may name the
 // very batch: readers that walk from batch to batch find it with one read instead of two.
-Result<HeaderScan> Segment::scan_from(Offset offset) {
+Result<HeaderScan> Segment::scan_from(Offset offset, Cold* cold) {
   if (auto s = load_indexes(); !s) return s.error();
+  if (cold && !offset_index_.is_warm(offset)) {
+    cold->emplace(ColdSpot{.in_index = true});
+    return fail(kColdRead, "the index of {} is not in the page cache", path(FileKind::data));
+  }
   auto around = offset_index_.find(offset);
   if (!around) return around.error();
   const auto position = around->below ? around->below->position : std::uint64_t{0};
   if (around->above && around->above->position > position + HeaderScan::kWindowBytes) {
-    auto scan = scan_at(around->above->position, offset);
+    auto scan = scan_at(around->above->position, offset, cold);
     if (!scan || *scan) return scan ? std::move(**scan) : Result<HeaderScan>(scan.error());
   }
-  if (position == 0) return HeaderScan(*data_, position, size_);
-  auto scan = scan_at(position, offset);
+  if (position == 0) return HeaderScan(*data_, position, size_, cold);
+  auto scan = scan_at(position, offset, cold);
   if (!scan) return scan.error();
   if (*scan) return std::move(**scan);
-  if (rebuilt_) return HeaderScan(*data_, 0, size_);
+  if (rebuilt_) return HeaderScan(*data_, 0, size_, cold);
   if (auto s = rebuild_indexes(); !s) return s.error();
-  return scan_from(offset);
+  return scan_from(offset, cold);
 }
 
 // Whatever the index says, a batch must begin there, and not beyond what is looked for. Nothing: it does not.
-Result<std::optional<HeaderScan>> Segment::scan_at(std::uint64_t position, Offset offset) {
+Result<std::optional<HeaderScan>> Segment::scan_at(std::uint64_t position, Offset offset, Cold* cold) {
   if (position >= size_) return std::optional<HeaderScan>{};
-  HeaderScan scan(*data_, position, size_);
+  HeaderScan scan(*data_, position, size_, cold);
   auto first = scan.next();
   if (!first && first.error().code != ErrorCode::corrupt_message) return first.error();
   if (!first || !*first || (*first)->header.base_offset > offset || (*first)->header.base_offset < base_)
@@ -258,12 +287,12 @@ Result<std::optional<HeaderScan>> Segment::scan_at(std::uint64_t position, Offse
   return std::optional(std::move(scan));
 }
 
-Result<std::optional<Segment::Place>> Segment::locate(Offset offset) {
+Result<std::optional<Segment::Place>> Segment::locate(Offset offset, Cold* cold) {
   if (size_ == 0) return std::optional<Place>{};
   if (!recent_.empty() && offset > recent_.back().last_offset) return std::optional<Place>{};
   if (auto recent = locate_recent(offset)) return recent;
   if (auto s = open_data(); !s) return s.error();
-  auto scan = scan_from(offset);
+  auto scan = scan_from(offset, cold);
   if (!scan) return scan.error();
   for (;;) {
     auto found = scan->next();
@@ -278,14 +307,55 @@ Result<std::optional<Segment::Place>> Segment::locate(Offset offset) {
   }
 }
 
+// Opening a file may read the directory, and its first entries are needed next. Null: they are open.
+BringIn Segment::open_elsewhere() {
+  if (data_ && indexes_loaded_) return nullptr;
+  if (opening_ && opening_->done()) {
+    auto opened = std::exchange(opening_, nullptr)->run();
+    if (!opened || opened->size() != 3) return nullptr;  // closed meanwhile
+    if (!data_) data_ = std::move((*opened)[0]);
+    if (!indexes_loaded_) {
+      // An error shows where they are used.
+      if (offset_index_.load(std::move((*opened)[1])).ok() && time_index_.load(std::move((*opened)[2])).ok())
+        indexes_loaded_ = offset_index_.count() > 0 || size_ <= 16 * index_settings_.interval_bytes;
+    }
+    return nullptr;
+  }
+  if (!opening_) {
+    std::vector<std::string> paths;
+    for (const auto kind : {FileKind::data, FileKind::offset_index, FileKind::time_index}) paths.push_back(path(kind));
+    opening_ = std::make_shared<SegmentWork>([&files = files_, paths = std::move(paths)] {
+      return Result<SegmentWork::Files>(open_and_read(files, paths));
+    });
+  }
+  return [work = opening_] { (void)work->run(); };
+}
+
+// The whole index: a search in it goes to and fro.
+BringIn Segment::bring_in(const ColdSpot& spot) const {
+  base::FileSlice range{.file = data_, .position = spot.position, .size_bytes = std::max(spot.size_bytes, kReadAhead)};
+  if (spot.in_index)
+    range = {.file = offset_index_.entries().file(),
+             .position = 0,
+             .size_bytes = offset_index_.count() * OffsetIndex::kEntryBytes};
+  return [range] { base::bring_into_page_cache(range); };
+}
+
 Result<std::optional<Segment::Slice>> Segment::read(Offset from, std::optional<Offset> bound, ReadLimits limits) {
+  Cold cold;
+  auto* const watch = limits.may_wait || size_ == 0 ? nullptr : &cold;
+  if (watch && (recent_.empty() || !is_recent(from) || (bound && !is_recent(*bound))))
+    if (auto work = open_elsewhere())
+      return std::optional(Slice{.records = {}, .first_offset = from, .bring_in = work});
   if (auto s = open_data(); !s) return s.error();
-  auto first = locate(from);
+  auto first = locate(from, watch);
+  if (!first && cold) return std::optional(Slice{.records = {}, .first_offset = from, .bring_in = bring_in(*cold)});
   if (!first) return first.error();
   if (!*first) return std::optional<Slice>{};
   auto end = size_;
   if (bound) {
-    auto last = locate(*bound);
+    auto last = locate(*bound, watch);
+    if (!last && cold) return std::optional(Slice{.records = {}, .first_offset = from, .bring_in = bring_in(*cold)});
     if (!last) return last.error();
     if (*last) end = (*last)->position;
   }
@@ -303,6 +373,7 @@ Result<std::optional<TimestampedOffset>> Segment::find_timestamp(Timestamp targe
   auto largest = largest_timestamp();
   if (!largest) return largest.error();
   if (!*largest || **largest < target) return std::optional<TimestampedOffset>{};
+  if (auto s = open_data(); !s) return s.error();
   if (auto s = load_indexes(); !s) return s.error();
   auto hint = time_index_.find(target);
   if (!hint) return hint.error();
@@ -520,8 +591,14 @@ Result<bool> Segment::indexes_plausible() {
   return aborted.error();
 }
 
+// The data file is cut before there is a next one: zeros between two segments are damage, to Apache Kafka too.
 Status Segment::prepare_seal() {
   if (sealed_) return {};
+  if (preallocated_) {
+    if (auto s = finish_work(); !s) return s;
+    if (auto s = data_->truncate(size_); !s) return s;
+    preallocated_ = false;
+  }
   if (auto s = load_indexes(); !s) return s;
   auto largest = largest_timestamp();
   if (!largest) return largest.error();
@@ -531,27 +608,23 @@ Status Segment::prepare_seal() {
 
 std::shared_ptr<SegmentWork> Segment::seal_later() {
   if (sealed_) return sealing_;
-  sealing_ =
-      std::make_shared<SegmentWork>([making = std::exchange(making_, nullptr), data = data_,
-                                     cut_to = std::exchange(preallocated_, false) ? std::optional(size_) : std::nullopt,
-                                     offsets = offset_index_.entries().rest(), times = time_index_.entries().rest(),
-                                     aborted = txn_index_.rest()]() -> Result<SegmentWork::Files> {
-        SegmentWork::Files files{nullptr, nullptr};
-        // Files that could not be made are made by writing them.
-        if (making)
-          if (auto made = making->run()) files = std::move(*made);
-        for (std::size_t i = 0; i < files.size(); ++i) {
-          auto written = (i == 0 ? offsets : times).write(std::move(files[i]));
-          if (!written) return written.error();
-          files[i] = std::move(*written);
-        }
-        auto transactions = aborted.write();
-        if (!transactions) return transactions.error();
-        if (*transactions) files.push_back(std::move(*transactions));
-        if (cut_to)
-          if (auto s = data->truncate(*cut_to); !s) return s.error();
-        return files;
-      });
+  sealing_ = std::make_shared<SegmentWork>([making = making_, offsets = offset_index_.entries().rest(),
+                                            times = time_index_.entries().rest(),
+                                            aborted = txn_index_.rest()]() -> Result<SegmentWork::Files> {
+    SegmentWork::Files files{nullptr, nullptr};
+    // Files that could not be made are made by writing them.
+    if (making)
+      if (auto made = making->run(); made && made->size() == files.size()) files = std::move(*made);
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      auto written = (i == 0 ? offsets : times).write(std::move(files[i]));
+      if (!written) return written.error();
+      files[i] = std::move(*written);
+    }
+    auto transactions = aborted.write();
+    if (!transactions) return transactions.error();
+    if (*transactions) files.push_back(std::move(*transactions));
+    return files;
+  });
   sealed_ = true;
   return sealing_;
 }
@@ -562,8 +635,6 @@ Status Segment::seal() {
     if (auto s = prepare_seal(); !s) return s;
     if (auto s = offset_index_.trim(); !s) return s;
     if (auto s = time_index_.trim(); !s) return s;
-    if (std::exchange(preallocated_, false))
-      if (auto s = data_->truncate(size_); !s) return s;
     sealed_ = true;
   }
   return write_transactions();
@@ -583,7 +654,7 @@ Result<std::shared_ptr<base::File>> Segment::data_to_sync() {
 }
 
 bool Segment::close_files() {
-  if (!sealed_ || making_ || (sealing_ && !sealing_->done()) || !finish_work()) return false;
+  if (!sealed_ || opening_ || (sealing_ ? !sealing_->done() : making_ != nullptr) || !finish_work()) return false;
   data_.reset();
   txn_file_.reset();
   offset_index_.entries().close();

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,7 +37,10 @@ namespace storage {
 struct ReadLimits {
   std::size_t max_bytes = 0;
   bool at_least_one_batch = true;
+  bool may_wait = true;  // for the disk
 };
+// Does what a read that must not wait would have had to wait for, on a thread that may. Needs nothing of its log.
+using BringIn = std::function<void()>;
 
 // One whole batch to be written.
 struct SegmentBatch {
@@ -89,6 +93,7 @@ class Segment {
   struct Slice {
     base::FileSlice records;
     Offset first_offset;  // of the batch the slice begins with; may be below what was asked for
+    BringIn bring_in{};   // then the rest says nothing: to be done before the same is asked again
   };
   // From the batch that holds `from`, up to the batch that holds `bound` (excluded; nothing: to the end of the file).
   // The last batch may be cut short by the limit. Nothing: no batch here reaches `from`. An empty slice: none below
@@ -135,7 +140,8 @@ class Segment {
   std::shared_ptr<SegmentWork> seal_later();
   // What a sealed segment has open goes; the next look opens it again. False: somebody is still at work on the files.
   bool close_files();
-  bool holds_files() const { return data_ != nullptr; }
+  void stop_opening() { opening_.reset(); }
+  bool holds_files() const { return data_ || opening_; }
   // Everything that has to be on disk before this segment counts as flushed; any thread may sync them, with what
   // `first` brings.
   struct ToSync {
@@ -184,11 +190,15 @@ class Segment {
   void cancel_work();
   std::shared_ptr<SegmentWork> open_to_sync() const;
   // The first entry that reaches `offset`.
-  Result<std::optional<Place>> locate(Offset offset);
+  using Cold = std::optional<ColdSpot>;
+  Result<std::optional<Place>> locate(Offset offset, Cold* cold = nullptr);
+  bool is_recent(Offset offset) const { return offset > recent_.back().last_offset || locate_recent(offset); }
+  BringIn open_elsewhere();
+  BringIn bring_in(const ColdSpot& spot) const;
   std::optional<Place> locate_recent(Offset offset) const;
   // From an entry at or before the one that reaches `offset`, as the index tells.
-  Result<HeaderScan> scan_from(Offset offset);
-  Result<std::optional<HeaderScan>> scan_at(std::uint64_t position, Offset offset);
+  Result<HeaderScan> scan_from(Offset offset, Cold* cold = nullptr);
+  Result<std::optional<HeaderScan>> scan_at(std::uint64_t position, Offset offset, Cold* cold);
 
   FileSystem& files_;
   std::string directory_;
@@ -204,6 +214,7 @@ class Segment {
   std::shared_ptr<base::File> txn_file_;  // while it may have to be synced
   std::shared_ptr<SegmentWork> making_;   // handed out, and not taken up
   std::shared_ptr<SegmentWork> sealing_;
+  std::shared_ptr<SegmentWork> opening_;  // for a reader that must not wait
   std::uint64_t to_preallocate_ = 0;
   bool indexes_loaded_ = false;
   bool preallocated_ = false;  // the data file is longer than what was written, or will be

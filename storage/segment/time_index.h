@@ -30,7 +30,7 @@ class TimeIndex {
     bool operator==(const Entry&) const = default;
   };
 
-  Status load() { return entries_.load(); }
+  Status load(std::shared_ptr<base::File> opened = nullptr) { return entries_.load(std::move(opened)); }
   Status reset() { return entries_.reset(); }
   void restart() { entries_.restart(); }
   std::size_t count() const { return entries_.count(); }
@@ -47,6 +47,7 @@ class TimeIndex {
   Status trim() { return entries_.trim(); }
   // For work on the file that its owner does not wait for.
   EntryFile& entries() { return entries_; }
+  const EntryFile& entries() const { return entries_; }
 
  private:
   Entry decode(const std::byte* at) const;

@@ -1,6 +1,7 @@
 #include "storage/segment/txn_index.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/bytes.h"
 
@@ -62,6 +63,13 @@ Result<std::shared_ptr<base::File>> TxnIndex::write() {
   auto file = rest().write();
   if (file) rest_written();
   return file;
+}
+
+std::function<void()> TxnIndex::bring_in() const {
+  if (entries_ || std::exchange(brought_in_, true)) return nullptr;
+  return [&files = files_, path = path_] {
+    if (const auto there = files.exists(path); there && *there) (void)base::read_file(files, path);
+  };
 }
 
 Status TxnIndex::append(const AbortedTxn& aborted) {

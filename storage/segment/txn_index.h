@@ -8,6 +8,7 @@
 // sealed, and the file exists only when it has entries. Guarded by the owner of the segment.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ class TxnIndex {
 
   // `corrupt_message` when the file is not a list of such entries: rebuild the segment's indexes from its data.
   base::Result<const std::vector<AbortedTxn>*> entries() const;
+  // Whether entries() reads the file: who must not wait has that done by another thread first, if it was not done yet.
+  std::function<void()> bring_in() const;
   base::Status append(const AbortedTxn& aborted);
   // Drops what was aborted at or after `offset`.
   base::Status truncate_to(Offset offset);
@@ -60,6 +63,7 @@ class TxnIndex {
   base::FileSystem& files_;
   std::string path_;
   mutable std::optional<std::vector<AbortedTxn>> entries_;
+  mutable bool brought_in_ = false;
   bool unwritten_ = false;
 };
 

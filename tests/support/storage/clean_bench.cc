@@ -59,7 +59,10 @@ void CleanBench::end_transaction(std::int64_t producer, protocol::ControlType ty
   log->set_high_watermark(log->log_end_offset());
 }
 
-void CleanBench::roll() { invariant(log->roll().ok(), "a new segment"); }
+void CleanBench::roll() {
+  invariant(log->roll().ok(), "a new segment");
+  run_background();
+}
 
 void CleanBench::flush_all() {
   run_background();

@@ -22,8 +22,12 @@ constexpr std::int16_t kLatest = 17;
 struct Bench : HandlerBench {
   using HandlerBench::HandlerBench;
   FetchSessionCache sessions{10, clock, random};
-  FetchServices services{
-      .metadata = metadata, .partitions = table, .sessions = sessions, .pool = pool, .max_answer_bytes = 1 << 20};
+  FetchServices services{.metadata = metadata,
+                         .partitions = table,
+                         .sessions = sessions,
+                         .pool = pool,
+                         .reads = reads,
+                         .max_answer_bytes = 1 << 20};
   FetchHandler handler{services};
 };
 
@@ -534,4 +538,26 @@ TEST_CASE("appends and fetches of many sessions side by side lose no wake-up") {
     }
   }
   writer.join();
+}
+
+TEST_CASE("records that only the disk can tell of are waited for on the pool; where too many wait they come later") {
+  constexpr std::int16_t kByName = 12;
+  Bench bench;
+  bench.overrides["orders"] = {{"segment.bytes", "500"}};
+  auto partition = bench.announce({});
+  for (int i = 0; i < 30; ++i) REQUIRE(append(*partition, {{std::string(100, 'v')}}).ok());
+  REQUIRE(partition->with_log([](storage::Log& log) { log.close_idle_files(); }));
+  absl::Notification disk;
+  REQUIRE(bench.reads.submit([&] { disk.WaitForNotification(); }));
+  const auto cold = bench.send(bench.handler, fetch({{0, 3}}, 0), kByName);
+  CHECK(bench.reads.waiting() == 1);
+  CHECK(only(bench.ask<FetchResponse>(bench.handler, fetch({{0, 29}}), kByName)).records.size_bytes() > 0);
+  REQUIRE(bench.reads.submit([] {}));
+  const auto refused = only(bench.ask<FetchResponse>(bench.handler, fetch({{0, 10}}, kForEver), kByName));
+  CHECK(refused.error_code == ErrorCode::none);
+  CHECK(refused.records.size_bytes() == 0);
+  CHECK(refused.high_watermark == Offset{30});
+  disk.Notify();
+  CHECK(only(bench.decode<FetchResponse>(cold->get(), kByName)).records.size_bytes() > 0);
+  CHECK(only(bench.ask<FetchResponse>(bench.handler, fetch({{0, 10}}), kByName)).records.size_bytes() > 0);
 }

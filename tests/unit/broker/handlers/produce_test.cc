@@ -216,6 +216,7 @@ TEST_CASE(
   Bench bench;
   bench.announce({});
   disk.settings.flush_messages = 1;
+  disk.settings.index.interval_bytes = 4096;
   REQUIRE(disk.create().ok());
   replication::PartitionSettings settings;
   settings.log = disk.settings;

@@ -22,6 +22,7 @@ struct FlushBench {
   explicit FlushBench(Policy policy) {
     disk.settings.flush_messages = policy.messages;
     disk.settings.flush_after = policy.after;
+    disk.settings.index.interval_bytes = 4096;  // nothing to make but what is flushed
     REQUIRE(disk.create().ok());
     PartitionSettings settings;
     settings.log = disk.settings;

@@ -75,8 +75,10 @@ struct Checked : LogBench {
     files.put(path, bytes);
   }
 
+  std::optional<Offset> recovery_point;  // as the checkpoint has it
   std::unique_ptr<PartitionCheck> check(bool clean = true) {
-    auto made = std::make_unique<PartitionCheck>(files, directory, clean);
+    auto made = std::make_unique<PartitionCheck>(
+        files, directory, PartitionCheck::LastStop{.clean = clean, .recovery_point = recovery_point});
     std::atomic<std::uint64_t> progress{0};
     REQUIRE(made->survey().ok());
     std::uint64_t bytes = 0;
@@ -278,6 +280,21 @@ TEST_CASE("what a kill leaves in the indexes of the last segment is no damage") 
     CHECK(bench.texts(true).size() == 1);
     REQUIRE(bench.files.remove(path).ok());
     CHECK(bench.texts(false) == std::vector<std::string>{});
+    bench.files.put(path, original);
+  }
+}
+
+TEST_CASE("indexes that the next start makes anew need not be complete") {
+  Checked bench;
+  for (const auto kind : {FileKind::offset_index, FileKind::time_index}) {
+    const auto path = bench.file(1, kind);
+    const auto original = bench.files.contents(path);
+    REQUIRE(bench.files.remove(path).ok());
+    bench.recovery_point = bench.bases[2];
+    CHECK(bench.texts(false).size() == 1);
+    bench.recovery_point = bench.bases[1];
+    CHECK(bench.texts(false) == std::vector<std::string>{});
+    CHECK(bench.texts(true).size() == 1);
     bench.files.put(path, original);
   }
 }

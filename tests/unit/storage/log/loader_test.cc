@@ -71,6 +71,7 @@ TEST_CASE("the active segment's indexes are preallocated as Kafka's are") {
   LogBench bench;
   REQUIRE(bench.create().ok());
   append_many(bench, 4);
+  bench.run_background();
   CHECK(bench.files.contents(path_of(bench, 0, FileKind::offset_index)) == std::string(800, '\0'));
   CHECK(bench.files.contents(path_of(bench, 0, FileKind::time_index)) == std::string(792, '\0'));
 }

@@ -46,7 +46,6 @@ std::size_t files_named(LogBench& bench, std::string_view suffix) {
 
 TEST_CASE("an append changes the data file only, and one that rolls makes the next one; the rest is for others") {
   LogBench bench;
-  bench.settings.preallocate = GENERATE(false, true);
   REQUIRE(bench.create().ok());
   REQUIRE(append_one(bench).ok());
   for (int i = 0; i < 60; ++i) {

@@ -1,4 +1,4 @@
-#include "broker/network/page_cache.h"
+#include "base/page_cache.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 #include "base/buffer.h"
 
-namespace broker {
+namespace base {
 namespace {
 
 constexpr long kCachestat = 451;  // on every architecture; the headers of Debian 12 do not name it
@@ -29,9 +29,9 @@ struct Cachestat {
 
 }  // namespace
 
-bool page_cache_holds(const base::FileSlice& range) {
+bool page_cache_holds(const File& file, FileRange range) {
   static std::atomic<bool> known{true};
-  const int descriptor = range.file->descriptor();
+  const int descriptor = file.descriptor();
   if (descriptor < 0 || range.size_bytes == 0 || !known.load(std::memory_order_relaxed)) return true;
   CachestatRange where{range.position, range.size_bytes};
   Cachestat found{};
@@ -45,9 +45,9 @@ bool page_cache_holds(const base::FileSlice& range) {
   return found.cached >= pages;
 }
 
-void bring_into_page_cache(const base::FileSlice& range) {
+void bring_into_page_cache(const FileSlice& range) {
   constexpr std::size_t kStep = 256 << 10;
-  base::Buffer scratch(std::min(range.size_bytes, kStep));
+  Buffer scratch(std::min(range.size_bytes, kStep));
   for (std::size_t done = 0; done < range.size_bytes;) {
     const auto want = std::min(range.size_bytes - done, kStep);
     const auto read = range.file->read_at(range.position + done, scratch.bytes().first(want));
@@ -56,4 +56,4 @@ void bring_into_page_cache(const base::FileSlice& range) {
   }
 }
 
-}  // namespace broker
+}  // namespace base
