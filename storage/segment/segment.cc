@@ -344,7 +344,7 @@ BringIn Segment::bring_in(const ColdSpot& spot) const {
 Result<std::optional<Segment::Slice>> Segment::read(Offset from, std::optional<Offset> bound, ReadLimits limits) {
   Cold cold;
   auto* const watch = limits.may_wait || size_ == 0 ? nullptr : &cold;
-  if (watch && (recent_.empty() || !is_recent(from) || (bound && !is_recent(*bound))))
+  if (watch && (!data_ || recent_.empty() || !is_recent(from) || (bound && !is_recent(*bound))))
     if (auto work = open_elsewhere())
       return std::optional(Slice{.records = {}, .first_offset = from, .bring_in = work});
   if (auto s = open_data(); !s) return s.error();
