@@ -34,8 +34,8 @@ def write(directory, turn, model):
     if broker.kind != "weir":
         transactions(broker, turn)
     with broker.connect() as connection:
-        for i in range(80):
-            at = NOW - 1000 + 100 * turn + i
+        for i in range(200):  # more than a segment, however well it compresses
+            at = NOW - 2000 + 200 * turn + i
             key, value = b"k%d" % ((i * 7 + turn) % KEYS), None if i % 9 == turn else b"turn %d, %d " % (turn, i) + b"x" * 200
             model[key] = value
             keyed = batch([(key, value, [("turn", b"%d" % turn)])], list(CODECS)[i % 5], base_timestamp=at)
