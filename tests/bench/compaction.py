@@ -67,6 +67,7 @@ def seconds_told(kind, output, topic):
 
 def clean(kind, place, directory, zookeeper, topic):
     """Seconds of cleaning, CPU seconds, MiB."""
+    shutil.rmtree(place / kind, ignore_errors=True)  # with the log of the round before
     broker = Broker(place / kind, kind, zookeeper, {"log.dirs": str(directory), "log.cleaner.dedupe.buffer.size": "134217728"})
     broker.launch()
     try:
