@@ -3,6 +3,7 @@
 
 #include "broker/group/coordinator.h"
 #include "broker/group/coordinator_parts.h"
+#include "broker/internal_topics/append_errors.h"
 
 namespace broker {
 namespace {
@@ -15,19 +16,12 @@ constexpr std::size_t kTombstonesPerBatch = 1000;
 
 ErrorCode told_of_failed_commit(ErrorCode code) {
   switch (code) {
-    case ErrorCode::unknown_topic_or_partition:
-    case ErrorCode::not_enough_replicas:
-    case ErrorCode::not_enough_replicas_after_append:
-      return ErrorCode::coordinator_not_available;
-    case ErrorCode::not_leader_or_follower:
-    case ErrorCode::kafka_storage_error:
-      return ErrorCode::not_coordinator;
     case ErrorCode::message_too_large:
     case ErrorCode::record_list_too_large:
     case ErrorCode::invalid_fetch_size:
       return ErrorCode::invalid_commit_offset_size;
     default:
-      return code;
+      return coordinator_code(code);
   }
 }
 

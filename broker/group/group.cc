@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "broker/internal_topics/append_errors.h"
 #include "protocol/internal/assignment.h"
 #include "protocol/internal/versioned.h"
 
@@ -25,13 +26,6 @@ constexpr milliseconds kShortestWait{1000};
 // What members are told when the group's record could not be written.
 ErrorCode told_of_failed_store(ErrorCode code) {
   switch (code) {
-    case ErrorCode::unknown_topic_or_partition:
-    case ErrorCode::not_enough_replicas:
-    case ErrorCode::not_enough_replicas_after_append:
-      return ErrorCode::coordinator_not_available;
-    case ErrorCode::not_leader_or_follower:
-    case ErrorCode::kafka_storage_error:
-      return ErrorCode::not_coordinator;
     case ErrorCode::request_timed_out:
       return ErrorCode::rebalance_in_progress;
     case ErrorCode::message_too_large:
@@ -39,7 +33,7 @@ ErrorCode told_of_failed_store(ErrorCode code) {
     case ErrorCode::invalid_fetch_size:
       return ErrorCode::unknown_server_error;
     default:
-      return code;
+      return coordinator_code(code);
   }
 }
 

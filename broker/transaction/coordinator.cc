@@ -154,8 +154,8 @@ void TransactionCoordinator::initialise_with(const std::string& id, const InitRe
   });
 }
 
-void TransactionCoordinator::add_partitions(const std::string& id, const Producer& producer,
-                                            const std::set<base::TopicPartition>& partitions, Done done) {
+template <class Rule>
+void TransactionCoordinator::change(const std::string& id, const Rule& rule, Done done) {
   const auto found = find(id);
   if (!found) return done(found.error().code);
   const auto& shard = *found;
@@ -164,7 +164,7 @@ void TransactionCoordinator::add_partitions(const std::string& id, const Produce
     absl::MutexLock lock(&shard->mutex);
     code = shard->refusal();
     if (code == ErrorCode::none) {
-      auto next = broker::add_partitions(shard->find(id), producer, partitions, parts_.clock.wall());
+      auto next = rule(shard->find(id));
       if (next && *next) return write(shard, id, std::move(**next), std::move(done));
       if (!next) code = next.error().code;
     }
@@ -172,21 +172,20 @@ void TransactionCoordinator::add_partitions(const std::string& id, const Produce
   done(code);
 }
 
+void TransactionCoordinator::add_partitions(const std::string& id, const Producer& producer,
+                                            const std::set<base::TopicPartition>& partitions, Done done) {
+  change(
+      id,
+      [&](const Transaction* known) {
+        return broker::add_partitions(known, producer, partitions, parts_.clock.wall());
+      },
+      std::move(done));
+}
+
 void TransactionCoordinator::end(const std::string& id, const Producer& producer, Outcome outcome, Done done) {
-  const auto found = find(id);
-  if (!found) return done(found.error().code);
-  const auto& shard = *found;
-  auto code = ErrorCode::none;
-  {
-    absl::MutexLock lock(&shard->mutex);
-    code = shard->refusal();
-    if (code == ErrorCode::none) {
-      auto next = broker::end(shard->find(id), producer, outcome, parts_.clock.wall());
-      if (next && *next) return write(shard, id, std::move(**next), std::move(done));
-      if (!next) code = next.error().code;
-    }
-  }
-  done(code);
+  change(
+      id, [&](const Transaction* known) { return broker::end(known, producer, outcome, parts_.clock.wall()); },
+      std::move(done));
 }
 
 ErrorCode TransactionCoordinator::verify(const std::string& id, const Producer& producer,
@@ -228,8 +227,8 @@ base::Result<std::vector<TransactionCoordinator::Listed>> TransactionCoordinator
 void TransactionCoordinator::write(const ShardPtr& shard, const std::string& id, Transaction next, Then then) {
   auto* known = shard->find(id);
   if (!known) {  // stands in for what is not in the log yet
-    Transaction placeholder{.producer = {next.producer.id, base::kNoProducerEpoch}};
-    known = &shard->transactions.emplace(id, std::move(placeholder)).first->second;
+    Transaction unwritten{.producer = {next.producer.id, base::kNoProducerEpoch}};
+    known = &shard->transactions.emplace(id, std::move(unwritten)).first->second;
   }
   base::invariant(may_follow(known->status, next.status), "a transaction changes as it may");
   known->pending = next.status;

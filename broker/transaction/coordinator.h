@@ -105,6 +105,9 @@ class TransactionCoordinator {
 
   void initialise_with(const std::string& id, const InitRequest& request, std::optional<base::ProducerId> fresh,
                        InitDone done);
+  // Asks a pure rule what the transaction (null: unknown) becomes; `done` is told once that is written, or why not.
+  template <class Rule>
+  void change(const std::string& id, const Rule& rule, Done done);
   // Puts the change on its way. `then` is called on the loop when it is in the log, or cannot be.
   using Then = std::function<void(base::ErrorCode)>;
   void write(const ShardPtr& shard, const std::string& id, Transaction next, Then then)

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/internal_topics/append_errors.h"
 #include "protocol/records/builder.h"
 
 namespace broker {
@@ -82,21 +83,13 @@ base::Result<StoredTransaction> read_transaction(const protocol::OptionalBytes& 
 
 ErrorCode code_of_failed_write(ErrorCode append) {
   switch (append) {
-    case ErrorCode::none:
-      return ErrorCode::none;
-    case ErrorCode::unknown_topic_or_partition:
-    case ErrorCode::not_enough_replicas:
-    case ErrorCode::not_enough_replicas_after_append:
     case ErrorCode::request_timed_out:
       return ErrorCode::coordinator_not_available;
-    case ErrorCode::not_leader_or_follower:
-    case ErrorCode::kafka_storage_error:
-      return ErrorCode::not_coordinator;
     case ErrorCode::message_too_large:
     case ErrorCode::record_list_too_large:
       return ErrorCode::unknown_server_error;
     default:
-      return append;
+      return coordinator_code(append);
   }
 }
 
