@@ -82,6 +82,7 @@ void Loop::stop() {
 void Loop::post(std::function<void()> work) { asio::post(impl_->context, std::move(work)); }
 bool Loop::in_loop() const { return impl_->thread.get_id() == std::this_thread::get_id(); }
 Loop* Loop::current() { return current_loop; }
+void Loop::set_current(Loop* loop) { current_loop = loop; }
 std::unique_ptr<Timer> Loop::make_timer() { return std::make_unique<LoopTimer>(impl_->context); }
 asio::io_context& Loop::context() { return impl_->context; }
 const std::string& Loop::name() const { return impl_->name; }

@@ -29,10 +29,11 @@ class Timer {
   virtual void cancel() = 0;
 };
 
+// Virtual where a simulation puts its own time and order in place of threads.
 class Loop {
  public:
   explicit Loop(std::string name);
-  ~Loop();
+  virtual ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
@@ -41,12 +42,16 @@ class Loop {
   void stop();
 
   // Any thread. Work posted after stop() is never run; its captures are destroyed with the loop.
-  void post(std::function<void()> work);
-  bool in_loop() const;    // true on the loop's own thread
-  static Loop* current();  // the loop of this thread; null on any other thread
-  std::unique_ptr<Timer> make_timer();
+  virtual void post(std::function<void()> work);
+  virtual bool in_loop() const;  // true on the loop's own thread
+  static Loop* current();        // the loop of this thread; null on any other thread
+  virtual std::unique_ptr<Timer> make_timer();
   boost::asio::io_context& context();
   const std::string& name() const;
+
+ protected:
+  // What current() answers on this thread from here on.
+  static void set_current(Loop* loop);
 
  private:
   struct Impl;
@@ -70,11 +75,11 @@ class LoopSet {
 class BlockingPool {
  public:
   BlockingPool(std::size_t threads, std::string name);
-  ~BlockingPool();
+  virtual ~BlockingPool();
   void start();
   // Runs what is queued, then joins.
   void stop();
-  void submit(std::function<void()> work);
+  virtual void submit(std::function<void()> work);
 
  private:
   struct Impl;

@@ -38,4 +38,16 @@ base::Result<ParsedRequest> parse_request(std::span<const std::byte> payload) {
   return out;
 }
 
+base::Result<ParsedResponse> parse_response(std::span<const std::byte> payload, const Api& api, std::int16_t version) {
+  Reader reader(payload, Version{});
+  ParsedResponse out;
+  reader("correlation_id", out.correlation_id);
+  if (response_header_version(api, version) >= 1) reader.skip_tags();
+  if (!reader.ok())
+    return base::fail(base::ErrorCode::corrupt_message, "the header of an answer to {} v{} is cut or malformed",
+                      api.name, version);
+  out.body_at = payload.size() - reader.rest().size();
+  return out;
+}
+
 }  // namespace protocol

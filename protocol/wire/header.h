@@ -36,6 +36,14 @@ struct ParsedRequest {
 // id. A version above the known ones counts as flexible. `invalid_request` when the header is cut or malformed.
 base::Result<ParsedRequest> parse_request(std::span<const std::byte> payload);
 
+struct ParsedResponse {
+  std::int32_t correlation_id = 0;
+  std::size_t body_at = 0;  // position of the body in the payload
+};
+
+// `corrupt_message` when the header is cut or malformed.
+base::Result<ParsedResponse> parse_response(std::span<const std::byte> payload, const Api& api, std::int16_t version);
+
 // Header versions by API (ApiVersions and ControlledShutdown are the exceptions).
 std::int16_t request_header_version(const Api& api, std::int16_t version);
 std::int16_t response_header_version(const Api& api, std::int16_t version);
