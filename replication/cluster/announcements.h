@@ -34,6 +34,7 @@ struct PartitionState {
   std::vector<base::BrokerId> removing{};
   std::vector<base::BrokerId> offline{};  // UpdateMetadata: replicas not able to serve
   bool is_new = false;                    // LeaderAndIsr: the replica may be created
+  bool recovering = false;                // LeaderAndIsr: elected outside the in-sync set, and not settled yet
 
   bool operator==(const PartitionState&) const = default;
 };
@@ -85,8 +86,8 @@ struct AnnouncementReply {
   std::vector<PartitionError> partitions{};  // only those that failed
 };
 
-// Called on the coordination loop, one call at a time: the next comes after the reply to this one, which may be given
-// from any thread, once. Implemented by the broker.
+// Implemented by the broker: any thread may call, none is kept waiting, and what was called first is carried out first.
+// The reply may be given from any thread, once. Our own controller makes one call at a time, the next after the reply.
 struct Announcements {
   using Done = std::function<void(AnnouncementReply)>;
   std::function<void(LeaderAndIsr, Done)> leader_and_isr;
