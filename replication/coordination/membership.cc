@@ -99,16 +99,8 @@ base::Status Membership::start() {
   base::Status status;
   absl::Notification finished;
   loop_.post([&] {
-    store_.on_session([this](SessionEvent event) {
-      if (event != SessionEvent::new_session || !started_ || stopping_ || registering_) return;
-      registering_ = true;
-      run(register_again(), [this] { registering_ = false; });
-    });
-    registering_ = true;
-    const auto answer = [&](base::Status given) { status = std::move(given); };
-    run(first_registration(answer), [&] {
-      registering_ = false;
-      started_ = status.ok();
+    begin([&](base::Status given) {
+      status = std::move(given);
       finished.Notify();
     });
   });
@@ -116,12 +108,32 @@ base::Status Membership::start() {
   return status;
 }
 
+void Membership::begin(std::function<void(base::Status)> then) {
+  store_.on_session([this](SessionEvent event) {
+    if (event != SessionEvent::new_session || !started_ || stopping_ || registering_) return;
+    registering_ = true;
+    run(register_again(), [this] { registering_ = false; });
+  });
+  registering_ = true;
+  auto status = std::make_shared<base::Status>();
+  run(first_registration([status](base::Status given) { *status = std::move(given); }),
+      [this, status, then = std::move(then)] {
+        registering_ = false;
+        started_ = status->ok();
+        then(std::move(*status));
+      });
+}
+
 void Membership::stop() {
-  absl::Notification stopped;
-  loop_.post([&] {
+  const auto stop_here = [this] {
     stopping_ = true;
     timer_->cancel();
     if (auto resume = std::exchange(paused_, nullptr)) resume(false);
+  };
+  if (loop_.in_loop()) return stop_here();
+  absl::Notification stopped;
+  loop_.post([&] {
+    stop_here();
     stopped.Notify();
   });
   stopped.WaitForNotification();

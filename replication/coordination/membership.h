@@ -56,7 +56,10 @@ class Membership {
   // Waits until we are registered, also for the session of our own former life to expire. Refused, with what to do,
   // when another live broker has our id or one of our advertised endpoints. Not from the loop.
   base::Status start();
-  // No further registration; the node goes with the session. Before the store is stopped.
+  // The same without waiting. On the loop; `then` is called there, later.
+  void begin(std::function<void(base::Status)> then);
+  // No further registration; the node goes with the session. Before the store is stopped. On the loop, or from a thread
+  // that may wait for it.
   void stop();
 
   // -1 before the first registration. Any thread.

@@ -164,7 +164,23 @@ std::size_t FaultyFiles::changes() const {
   return disk_->changes;
 }
 
-void FaultyFiles::restart(AfterStop what) {
+void FaultyFiles::stop() {
+  absl::MutexLock lock(&disk_->mutex);
+  disk_->stopped = true;
+}
+
+void FaultyFiles::lose_in_part(Inode& inode, base::Random& chance) {
+  if (!inode.bytes.starts_with(inode.synced)) {  // written over, or cut
+    if (chance.below(2) == 0) inode.bytes = inode.synced;
+  } else {
+    const auto size = inode.bytes.size();
+    inode.bytes.resize(inode.synced.size() + chance.below(size - inode.synced.size() + 1));
+    if (chance.below(4) == 0) inode.bytes.resize(size);
+  }
+  inode.synced = inode.bytes;
+}
+
+void FaultyFiles::restart(AfterStop what, base::Random* chance) {
   absl::MutexLock lock(&disk_->mutex);
   disk_->stopped = false;
   disk_->stop_at = disk_->fail_at = 0;
@@ -173,6 +189,10 @@ void FaultyFiles::restart(AfterStop what) {
   if (what == AfterStop::lost_unsynced) {
     disk_->names = disk_->durable_names;
     for (auto& [name, inode] : disk_->names) inode->bytes = inode->synced;
+  } else if (what == AfterStop::lost_in_part) {
+    if (chance->below(2) == 0) disk_->names = disk_->durable_names;
+    for (auto& [name, inode] : disk_->names) lose_in_part(*inode, *chance);
+    disk_->durable_names = disk_->names;
   } else {
     for (auto& [name, inode] : disk_->names) inode->synced = inode->bytes;
     disk_->durable_names = disk_->names;

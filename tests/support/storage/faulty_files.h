@@ -5,6 +5,9 @@
 //   kept_cache     the process died, the machine went on: all that was written is there
 //   lost_unsynced  power failed: each file is what its last sync made it, names are what the last directory sync made
 //                  them (a synced file keeps its name)
+//   lost_in_part   power failed: some of what was not synced is there all the same, as chance has it: of a file that
+//   grew
+//                  a part of the growth, perhaps with zeros behind; of names the old ones or the new
 // Any thread may call; one mutex guards all of it.
 #pragma once
 
@@ -17,6 +20,7 @@
 #include <string>
 
 #include "base/file_system.h"
+#include "base/random.h"
 
 namespace storage::testing {
 
@@ -24,7 +28,7 @@ class FaultyFiles final : public base::FileSystem {
  public:
   FaultyFiles() : disk_(std::make_shared<Disk>()) {}
 
-  enum class AfterStop { kept_cache, lost_unsynced };
+  enum class AfterStop { kept_cache, lost_unsynced, lost_in_part };
 
   // The n-th changing call from now on (1 is the next) stops everything. A write then leaves `torn_bytes` of itself.
   void stop_at(std::size_t n, std::size_t torn_bytes = 0);
@@ -40,8 +44,11 @@ class FaultyFiles final : public base::FileSystem {
   void run_out_of_descriptors(bool now);
   std::size_t open_files() const;
   bool stopped() const;
+  // Now, between two calls.
+  void stop();
   std::size_t changes() const;  // changing calls so far
-  void restart(AfterStop what);
+  // `chance` decides what is lost in part.
+  void restart(AfterStop what, base::Random* chance = nullptr);
 
   std::string contents(const std::string& path) const;
   void put(const std::string& path, std::string contents);
@@ -94,6 +101,7 @@ class FaultyFiles final : public base::FileSystem {
   };
   class MemoryFile;
   class MemoryLock;
+  static void lose_in_part(Inode& inode, base::Random& chance);
 
   std::shared_ptr<Disk> disk_;
 };
