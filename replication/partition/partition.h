@@ -100,6 +100,24 @@ struct OffsetAnswer {
   base::LeaderEpoch leader_epoch = base::kNoLeaderEpoch;
 };
 
+// A follower's log: where its next fetch begins.
+struct FollowerPosition {
+  base::LeaderEpoch leader_epoch;  // it follows under
+  base::Offset log_start;
+  base::Offset high_watermark;
+  base::Offset log_end;
+  base::LeaderEpoch last_epoch = base::kNoLeaderEpoch;  // the latest that its log knows; -1: none
+};
+
+// What a leader answered to a fetch.
+struct FromLeader {
+  base::LeaderEpoch fetched_under;  // the leader epoch and
+  base::Offset fetched_from;        // the log end when it was sent
+  std::span<const std::byte> records;
+  base::Offset high_watermark;
+  base::Offset log_start;
+};
+
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
   Partition(base::BrokerId self, std::unique_ptr<storage::Log> log, PartitionSettings settings);
@@ -148,6 +166,28 @@ class Partition : public std::enable_shared_from_this<Partition> {
   base::Result<storage::EpochEnd> end_offset_for_epoch(base::LeaderEpoch epoch, base::LeaderEpoch current_leader_epoch)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // ---- As a follower (partition_follower.cc). `under` is the leader epoch that was followed when what is to be done
+  // was decided; under another one, or when it does not follow any more, nothing happens: `fenced_leader_epoch`,
+  // `not_leader_or_follower`.
+  base::Result<FollowerPosition> follower_position() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Takes in records, high watermark and log start. A leader's claims are checked: whatever an answer holds, the log
+  // stays one, and `corrupt_message` or `offset_out_of_range` says what was wrong. Nothing, and nothing was done, when
+  // this would wait for the disk and must not: at the first records of a leader epoch.
+  enum class MayWait { no, yes };
+  base::Result<std::optional<FollowerPosition>> append_from_leader(const FromLeader& answer, MayWait may_wait)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // These wait for the disk. The leader told where an epoch ended there:
+  struct Cut {
+    FollowerPosition position;
+    bool asks_again = false;           // the logs have to be compared once more
+    std::int64_t below_watermark = 0;  // so many offsets that had been committed once are gone
+  };
+  base::Result<Cut> truncate_to_leader(base::LeaderEpoch under, const storage::EpochEnd& of_leader)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  base::Result<Cut> truncate_as_follower(base::LeaderEpoch under, base::Offset to) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Drops everything: the leader's log begins above this one's end.
+  base::Result<Cut> restart_as_follower(base::LeaderEpoch under, base::Offset at) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Where a waiter stands, to be handed back when it stops waiting for another reason.
   struct Parked {
     enum class For { commit, records, flush } what = For::commit;
@@ -194,6 +234,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
   enum class Role { none, leader, follower, stopped };
 
   base::Status check_leader(base::LeaderEpoch current_leader_epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  base::Status check_following(base::LeaderEpoch under) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  FollowerPosition position() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  base::Status write_from_leader(std::span<const std::byte> records) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `act` tells whether the logs have to be compared once more.
+  base::Result<Cut> cut(base::LeaderEpoch under, const std::function<base::Result<bool>(storage::Log&)>& act)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   base::Status check_append(Acks acks) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool leads_under_another(base::LeaderEpoch epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return epoch != base::kNoLeaderEpoch && epoch != state_.leader_epoch;
