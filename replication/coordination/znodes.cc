@@ -28,6 +28,7 @@ std::string consumer_offset(std::string_view group, std::string_view topic, base
 std::string config(std::string_view type, std::string_view name) { return fmt::format("/config/{}/{}", type, name); }
 std::string config_change_prefix() { return fmt::format("{}/config_change_", kConfigChanges); }
 std::string log_dir_event_prefix() { return fmt::format("{}/log_dir_event_", kLogDirEvents); }
+std::string isr_change_prefix() { return fmt::format("{}/isr_change_", kIsrChanges); }
 
 const std::vector<std::string>& top_level() {
   static const std::vector<std::string> all = {"/consumers",
@@ -339,6 +340,30 @@ std::string encode(const LogDirEventNode& node) {
 base::Result<LogDirEventNode> decode_log_dir_event(std::string_view path, std::string_view text) {
   json::Object in(path, text);
   LogDirEventNode node{.broker = base::BrokerId{in.number<std::int32_t>("broker")}};
+  if (!in.ok()) return in.error();
+  return node;
+}
+
+// {"version":1,"partitions":[{"topic":"t","partition":0}]}
+std::string encode(const IsrChangeNode& node) {
+  bj::array partitions;
+  for (const auto& [topic, partition] : node.partitions)
+    partitions.push_back(bj::object{{"topic", topic}, {"partition", partition}});
+  return bj::serialize(bj::object{{"version", 1}, {"partitions", std::move(partitions)}});
+}
+base::Result<IsrChangeNode> decode_isr_change(std::string_view path, std::string_view text) {
+  json::Object in(path, text);
+  IsrChangeNode node;
+  for (const auto& value : in.array("partitions")) {
+    const auto& one = in.to_object(value, "partition");
+    const auto* topic = one.if_contains("topic");
+    const auto* partition = one.if_contains("partition");
+    if (!topic || !partition) {
+      in.fail("a partition without topic or number");
+      break;
+    }
+    node.partitions.push_back({in.to_text(*topic, "topic"), in.to_number<std::int32_t>(*partition, "partition")});
+  }
   if (!in.ok()) return in.error();
   return node;
 }

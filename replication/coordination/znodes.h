@@ -49,6 +49,7 @@ std::string config(std::string_view type, std::string_view name);
 // For creating: the sequence number follows.
 std::string config_change_prefix();
 std::string log_dir_event_prefix();
+std::string isr_change_prefix();
 
 // What every broker creates at start when it is missing, parents first.
 const std::vector<std::string>& top_level();
@@ -129,6 +130,11 @@ struct LogDirEventNode {
   base::BrokerId broker = base::kNoBroker;
 };
 
+// /isr_change_notification/isr_change_<n>: their leaders have changed the in-sync sets of these.
+struct IsrChangeNode {
+  std::vector<base::TopicPartition> partitions{};
+};
+
 // /latest_producer_id_block
 struct ProducerIdBlockNode {
   base::BrokerId broker = base::kNoBroker;
@@ -174,6 +180,9 @@ base::Result<ConfigChangeNode> decode_config_change(std::string_view path, std::
 
 std::string encode(const LogDirEventNode& node);
 base::Result<LogDirEventNode> decode_log_dir_event(std::string_view path, std::string_view json);
+
+std::string encode(const IsrChangeNode& node);
+base::Result<IsrChangeNode> decode_isr_change(std::string_view path, std::string_view json);
 
 std::string encode(const ProducerIdBlockNode& node);
 base::Result<ProducerIdBlockNode> decode_producer_id_block(std::string_view path, std::string_view json);

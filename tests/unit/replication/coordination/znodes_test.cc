@@ -135,6 +135,18 @@ TEST_CASE("the smaller nodes are Kafka's too") {
   CHECK(decode_producer_id_block("p", block).value().last == 999);
 }
 
+TEST_CASE("the news of a changed in-sync set names partitions, and one that is malformed is refused whole") {
+  const std::string json = R"({"version":1,"partitions":[{"topic":"t","partition":0},{"topic":"u","partition":3}]})";
+  CHECK(encode(IsrChangeNode{.partitions = {{"t", 0}, {"u", 3}}}) == json);
+  CHECK(decode_isr_change("p", json).value().partitions == std::vector<base::TopicPartition>{{"t", 0}, {"u", 3}});
+  CHECK(decode_isr_change("p", R"({"version":9,"partitions":[],"x":1})").value().partitions.empty());
+  for (const char* broken :
+       {"", "[]", "{}", R"({"partitions":{}})", R"({"partitions":[1]})", R"({"partitions":[{"topic":"t"}]})",
+        R"({"partitions":[{"topic":1,"partition":0}]})", R"({"partitions":[{"topic":"t","partition":"x"}]})"})
+    CHECK_FALSE(decode_isr_change("p", broken).ok());
+  CHECK(paths::isr_change_prefix() == "/isr_change_notification/isr_change_");
+}
+
 TEST_CASE("the feature node reads back as it was, whichever release wrote it") {
   CHECK(encode(FeatureNode{}) == R"({"version":1,"status":1,"features":{}})");
   CHECK(decode_feature("/feature", R"({"features":{},"version":2,"status":1})").value() == FeatureNode{.version = 2});
