@@ -54,12 +54,6 @@ int fail(const Failure& failure, bool with_class = false) {
   return 1;
 }
 
-bool valid_servers(const std::string& list) {
-  const auto servers = config::split_list(list);
-  return !servers.empty() &&
-         std::all_of(servers.begin(), servers.end(), [](const auto& each) { return parse_host_port(each); });
-}
-
 std::variant<std::vector<TopicPartition>, Failure> choose(Admin& admin, const PartitionChoice& choice,
                                                           bool internal_ones) {
   const auto cluster = admin.metadata("listTopics", std::nullopt);
@@ -102,8 +96,7 @@ int run(int argc, char** argv) {
       options.given("bootstrap-server") ? options.text("bootstrap-server") : options.text("broker-list");
   if (!servers) return fail({"", "Missing required option(s) [bootstrap-server]", ""});
   if (auto failure = options.check_values()) return fail(*failure, true);
-  if (!valid_servers(*servers))
-    return refuse_usage(options, "Please provide valid host:port like host1:9091,host2:9092\n ");
+  if (!valid_servers(*servers)) return refuse_usage(options, kInvalidServers);
   if (options.given("topic-partitions") && (options.given("topic") || options.given("partitions")))
     return fail({"", "--topic-partitions cannot be used with --topic or --partitions", ""});
   const auto time = parse_time(*options.text("time"));

@@ -18,6 +18,7 @@
 #include "tools/client/config_file.h"
 #include "tools/client/connection.h"
 #include "tools/client/options.h"
+#include "tools/client/program.h"
 #include "tools/console/client.h"
 #include "tools/console/line_reader.h"
 #include "tools/console/signals.h"
@@ -378,11 +379,8 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "{}\n", failure->message);
     return 1;
   }
-  auto servers =
-      config::split_list(options.text("bootstrap-server").value_or(options.text("broker-list").value_or("")));
-  if (servers.empty() ||
-      !std::all_of(servers.begin(), servers.end(), [](auto& s) { return parse_host_port(s).has_value(); }))
-    return refuse_usage(options, "Please provide valid host:port like host1:9091,host2:9092\n ");
+  if (!valid_servers(options.text("bootstrap-server").value_or(options.text("broker-list").value_or(""))))
+    return refuse_usage(options, kInvalidServers);
 
   std::string reader_class = *options.text("line-reader");
   if (!reader_class.ends_with("LineMessageReader"))

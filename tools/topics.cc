@@ -475,7 +475,7 @@ bool TopicCommand::wanted(const TopicMetadata::Partition& partition, std::size_t
   auto in_sync = static_cast<std::int32_t>(partition.isr_nodes.size());
   if (options_.given("under-replicated-partitions")) return partition.isr_nodes.size() < replication_factor;
   if (options_.given("unavailable-partitions")) return !live_brokers.contains(partition.leader_id);
-  if (options_.given("under-min-isr-partitions")) return in_sync < min_in_sync;
+  if (options_.given("under-min-isr-partitions")) return partition.leader_id.raw < 0 || in_sync < min_in_sync;
   if (options_.given("at-min-isr-partitions")) return in_sync == min_in_sync;
   return true;
 }

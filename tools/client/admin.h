@@ -74,6 +74,11 @@ class Admin {
         return base::ErrorCode::none;
       });
 
+  // The same for answers that carry records, which borrow from `frame`. `api` may leave out versions of the request.
+  template <class Response, class Request>
+  base::Result<Response> call_borrowing(Target target, std::string_view name, const Request& request,
+                                        const protocol::Api& api, base::Buffer& frame);
+
   // All topics when `topics` is empty. Never creates one. A topic's own error is left in the answer.
   base::Result<protocol::MetadataResponse> metadata(std::string_view name,
                                                     const std::optional<std::vector<std::string>>& topics);
@@ -155,6 +160,20 @@ base::Result<Response> Admin::call(Target target, std::string_view name, const R
     if (!asks_again(outcome_of(response), target)) return response;
     if (!pause(settings_.retry_backoff, call)) return timed_out(call);
   }
+}
+
+template <class Response, class Request>
+base::Result<Response> Admin::call_borrowing(Target target, std::string_view name, const Request& request,
+                                             const protocol::Api& api, base::Buffer& frame) {
+  Call call = begin(name);
+  auto encode = [&](const protocol::RequestHeader& header) { return protocol::encode_request(header, request); };
+  auto reply = exchange(target, api, encode, call);
+  if (!reply) return reply.error();
+  frame = std::move(reply->payload);
+  Response response;
+  auto body = std::as_const(frame).bytes().subspan(reply->body_at);
+  if (auto read = protocol::decode(body, reply->version, response); !read) return read.error();
+  return response;
 }
 
 }  // namespace tools

@@ -117,6 +117,12 @@ std::vector<std::string> Options::all(std::string_view name) const {
   return values;
 }
 
+std::vector<std::string_view> Options::in_given_order() const {
+  std::vector<std::string_view> names;
+  for (const Found& found : found_) names.push_back(found.name);
+  return names;
+}
+
 std::optional<std::string> Options::missing(std::initializer_list<std::string_view> required) const {
   for (std::string_view name : required)
     if (!given(name)) return fmt::format("Missing required argument \"[{}]\"", name);

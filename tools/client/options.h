@@ -51,6 +51,7 @@ class Options {
   // Only after check_values() found nothing.
   std::optional<std::int64_t> number(std::string_view name) const;
   std::vector<std::string> all(std::string_view name) const;
+  std::vector<std::string_view> in_given_order() const;
   bool empty_command_line() const { return argument_count_ == 0; }
 
   // The sentence for a missing or forbidden companion, or nothing.

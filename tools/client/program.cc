@@ -1,5 +1,7 @@
 #include "tools/client/program.h"
 
+#include <algorithm>
+
 #include "base/logging.h"
 #include "tools/client/config_file.h"
 
@@ -29,6 +31,12 @@ std::variant<AdminSettings, Failure> admin_settings(const Options& options, cons
 
 std::variant<AdminSettings, Failure> admin_settings(const Options& options) {
   return admin_settings(options, options.text("bootstrap-server").value_or(""));
+}
+
+bool valid_servers(const std::string& list) {
+  const auto servers = config::split_list(list);
+  return !servers.empty() && std::all_of(servers.begin(), servers.end(),
+                                         [](const auto& each) { return parse_host_port(each).has_value(); });
 }
 
 }  // namespace tools

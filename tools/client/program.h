@@ -22,4 +22,8 @@ std::variant<AdminSettings, Failure> admin_settings(const Options& options, cons
 std::variant<AdminSettings, Failure> admin_settings_with_file(const std::optional<std::string>& config_file,
                                                               const std::string& servers);
 
+// Whether each of a list of servers is host:port; what a program says that asks for it.
+bool valid_servers(const std::string& list);
+inline constexpr char kInvalidServers[] = "Please provide valid host:port like host1:9091,host2:9092\n ";
+
 }  // namespace tools

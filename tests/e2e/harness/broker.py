@@ -24,6 +24,9 @@ class Broker:
         self.port = free_port()
         self.zookeeper = zookeeper
         self.process = None
+        self.paused = False
+        self.heap = "1g"  # of a JVM
+        self.prefix = []  # what the command runs in
         self.topics = {}
         directory.mkdir(parents=True, exist_ok=True)
         self.settings = {
@@ -64,19 +67,21 @@ class Broker:
             return [BUILD / "bin" / "kafka-server-start.sh", properties]
         (self.directory / "log4j.properties").write_text(LOG4J)
         libs = counterpart(self.kind) / "libs"
-        return ["java", "-Xms256m", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Djava.awt.headless=true",
+        return ["java", "-Xms256m", f"-Xmx{self.heap}", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Djava.awt.headless=true",
                 f"-Dlog4j.configuration=file:{self.directory}/log4j.properties", "-cp", f"{libs}/*", "kafka.Kafka", properties]
 
     def launch(self):
         """Starts the process without waiting until it serves."""
-        self.process = Process(self.command(), self.directory / "broker.log", env={"LOG_DIR": str(self.directory / "logs")})
+        self.process = Process(self.prefix + self.command(), self.directory / "broker.log", env={"LOG_DIR": str(self.directory / "logs")})
         return self
 
     def start(self, seconds: float = 60):
         """Starts the broker and waits until it serves, with every topic that `create_topic` made. As a supervisor would, starts it again while it gives up at once:
         Apache Kafka does after a kill, until the ZooKeeper session of its predecessor has expired."""
         self.launch()
+        return self.wait(seconds)
 
+    def wait(self, seconds: float = 60):
         def ready():
             if not self.process.running():
                 if self.kind == "weir":
@@ -110,14 +115,17 @@ class Broker:
 
     def kill(self):
         process, self.process = self.process, None
+        self.paused = False
         if process:
             process.kill()
 
     def pause(self):
+        self.paused = True
         self.process.signal(signal.SIGSTOP)
 
     def resume(self):
         self.process.signal(signal.SIGCONT)
+        self.paused = False
 
     def connect(self, timeout: float = 20) -> "wire.Connection":
         return wire.Connection(self.address, timeout)

@@ -12,6 +12,10 @@ Done = namedtuple("Done", "code out err")
 GROUPS = {"2.7.1": "kafka.admin.ConsumerGroupCommand", "3.9.1": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"}
 OFFSETS = {"2.7.1": "kafka.tools.GetOffsetShell", "3.9.1": "org.apache.kafka.tools.GetOffsetShell"}
 TRANSACTIONS = {"3.9.1": "org.apache.kafka.tools.TransactionsCommand"}
+TOPICS = {"2.7.1": "kafka.admin.TopicCommand", "3.9.1": "org.apache.kafka.tools.TopicCommand"}
+REASSIGN = {"2.7.1": "kafka.admin.ReassignPartitionsCommand", "3.9.1": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand"}
+ELECTION = {"2.7.1": "kafka.admin.LeaderElectionCommand", "3.9.1": "org.apache.kafka.tools.LeaderElectionCommand"}
+VERIFICATION = {"2.7.1": "kafka.tools.ReplicaVerificationTool", "3.9.1": "org.apache.kafka.tools.ReplicaVerificationTool"}
 LOG4J = """log4j.rootLogger=WARN, err
 log4j.appender.err=org.apache.log4j.ConsoleAppender
 log4j.appender.err.Target=System.err
