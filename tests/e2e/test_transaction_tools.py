@@ -6,9 +6,11 @@ import time
 
 import pytest
 
+from harness import wire
 from harness.kafka_tools import ours
 from harness.paths import BROKER
 from harness.process import until
+from harness.transactions import Producer, wait_for_coordinator
 
 pytestmark = pytest.mark.skipif(BROKER == "kafka-2.7.1", reason="it cannot describe transactions")
 
@@ -74,6 +76,26 @@ def test_an_open_transaction_is_aborted_on_its_partition(broker, topic, transact
     assert transactions("abort", "--topic", topic, "--partition", "0", "--start-offset", "0") == (0, "", "")
     assert table(transactions("describe-producers", "--topic", topic, "--partition", "0"))[1][0][5] == "None"
     assert ours("get-offsets", "--bootstrap-server", broker.address, "--topic", topic).out == f"{topic}:0:2\n"  # the record and the marker
+
+
+def test_a_transaction_that_hangs_is_found_and_aborted(cluster):
+    broker = cluster.broker(transaction_partition_verification_enable="false", transaction_state_log_replication_factor="1",
+                            transaction_state_log_min_isr="1").start()
+    topic = broker.create_topic("hanging")
+    tool = lambda *arguments: ours("transactions", "--bootstrap-server", broker.address, *arguments)  # noqa: E731
+    hanging = lambda *more: table(tool("find-hanging", "--max-transaction-timeout", "0", *more))  # noqa: E731
+    with broker.connect() as connection:
+        wait_for_coordinator(connection, "late")
+        late = Producer(connection, "late").init()
+        assert late.write(topic, [b"of a transaction that its coordinator knows nothing of"])["error_code"] == 0
+        header, (row,) = until(lambda: (found := hanging("--topic", topic))[1] and found, 30, "that it lasts longer than nothing")
+        assert header == ["Topic", "Partition", "ProducerId", "ProducerEpoch", "CoordinatorEpoch", "StartOffset", "LastTimestamp", "Duration(min)"]
+        assert row[:6] == [topic, "0", str(late.producer_id), str(late.epoch), "-1", "0"]
+        assert hanging("--broker-id", "0")[1][0][:6] == row[:6]
+        assert table(tool("find-hanging", "--topic", topic, "--max-transaction-timeout", "20000000"))[1] == [], "not as old as that"
+        assert tool("abort", "--topic", topic, "--partition", "0", "--start-offset", "0") == (0, "", "")
+        assert hanging("--topic", topic)[1] == []
+        assert wire.fetch(connection, topic, 0, isolation_level=1, max_wait_ms=0)["last_stable_offset"] == 2
 
 
 def test_unknown_things_and_refusals(transactions, broker):
