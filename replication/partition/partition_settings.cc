@@ -9,6 +9,7 @@ PartitionSettings PartitionSettings::of(const config::TopicSettings& topic) {
   out.min_insync_replicas = topic.min_insync_replicas;
   out.down_conversion = topic.message_downconversion_enable;
   out.compresses_zstd = topic.compression() == config::CompressionType::zstd;
+  out.throttled_followers = ThrottledReplicas(topic.follower_replication_throttled_replicas);
   return out;
 }
 

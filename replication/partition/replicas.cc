@@ -84,7 +84,25 @@ Replicas::Outcomes Replicas::lead_or_follow_each(const std::vector<PartitionStat
     log_.warn("{}-{}: {}", partitions[i].topic, partitions[i].partition, outcomes[i].error().text());
   }
   if (lost > 1) log_.warn("The same holds for {} more partitions", lost - 1);
+  follow_each(partitions, outcomes);
   return outcomes;
+}
+
+// All at once, so that a fetcher asks its leader for all of them with its next request.
+void Replicas::follow_each(const std::vector<PartitionState>& partitions, const Outcomes& outcomes) const {
+  if (!following_) return;
+  std::vector<Follow> follow;
+  std::vector<base::TopicPartition> lead;
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    const auto& state = partitions[i];
+    if (!outcomes[i]) continue;
+    if (state.leader == self_)
+      lead.push_back({state.topic, state.partition});
+    else if (auto partition = table_.find(state.topic, state.partition))  // none: put off until its log is open
+      follow.push_back({std::move(partition), state.leader, state.leader_epoch, state.topic_id});
+  }
+  if (!lead.empty()) following_->unfollow(std::move(lead));
+  if (!follow.empty()) following_->follow(std::move(follow));
 }
 
 void Replicas::tell_leadership(const PartitionState& state) const {
@@ -173,7 +191,8 @@ AnnouncementReply Replicas::stop(const StopReplica& request) {
       reply.partitions.push_back({stopped.partition, ErrorCode::fenced_leader_epoch});
       continue;
     }
-    if (!stopped.remove) continue;  // a leader goes on serving; followers would stop fetching
+    if (following_) following_->unfollow({stopped.partition});
+    if (!stopped.remove) continue;  // a leader goes on serving
     const auto removed = remove_log(stopped.partition);
     if (!removed) {
       log_.error("Cannot delete {}: {}", stopped.partition, removed.error().text());
@@ -213,6 +232,7 @@ void Replicas::settings_changed(const config::SettingsChange& change, const conf
         change.broker || std::find(change.topics.begin(), change.topics.end(), topic) != change.topics.end();
     if (concerned) partition->change_settings(PartitionSettings::of(*now.topic(topic)));
   }
+  if (following_) following_->settings_changed();
 }
 
 void Replicas::flush_overdue() {
@@ -221,6 +241,7 @@ void Replicas::flush_overdue() {
 
 void Replicas::directory_failed() {
   for (const auto& partition : table_.all()) partition->look_at_disk();
+  if (following_) following_->directory_failed();
 }
 
 void Replicas::remove_expired_producers(base::Timestamp now, std::chrono::milliseconds silence) {

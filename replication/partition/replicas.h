@@ -21,6 +21,7 @@
 #include "base/metrics.h"
 #include "config/dynamic.h"
 #include "replication/cluster/announcements.h"
+#include "replication/partition/following.h"
 #include "replication/partition/log_moves.h"
 #include "replication/partition/partition_table.h"
 #include "storage/dirs/log_set.h"
@@ -53,6 +54,8 @@ class Replicas {
 
   // Replicas may be moved between data directories. Before the first call; outlives this.
   void use(LogMoves& moves) { moves_ = &moves; }
+  // Keeps replicas up with their leaders; without it followers do nothing. Before the first call; outlives this.
+  void use(Following& following) { following_ = &following; }
   // Told of every decision, in their order, on the thread that makes the calls below. Before the first call.
   void on_leadership(std::function<void(const LeadershipNews&)> tell) { tell_leadership_ = std::move(tell); }
 
@@ -89,6 +92,7 @@ class Replicas {
   using Outcomes = std::vector<base::Status>;  // one per partition
   Outcomes lead_or_follow_each(const std::vector<PartitionState>& partitions, const Unread& unread);
   void tell_leadership(const PartitionState& state) const;
+  void follow_each(const std::vector<PartitionState>& partitions, const Outcomes& outcomes) const;
   base::Status lead_or_follow(const PartitionState& state, const Unread& unread);
   base::Result<std::shared_ptr<Partition>> find_or_make(const PartitionState& state);
   // Whether it has to wait for its log.
@@ -106,6 +110,7 @@ class Replicas {
   const RunInTurn run_in_turn_;
   const LoadOverrides load_overrides_;
   LogMoves* moves_ = nullptr;
+  Following* following_ = nullptr;
   std::function<void(const LeadershipNews&)> tell_leadership_;
   const base::Logger log_{"weir.Replicas"};
   const base::Logger segment_log_{"kafka.log.Log"};  // Kafka's name for what happens to a partition's files
