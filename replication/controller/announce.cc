@@ -2,86 +2,122 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace replication {
 
-Announcer::Announcer(base::BrokerId self, base::Loop& loop, Announcements local, Hooks hooks)
-    : self_(self), loop_(loop), local_(std::move(local)), hooks_(std::move(hooks)) {}
+using base::ErrorCode;
 
-namespace {
-bool contains(const std::vector<base::BrokerId>& ids, base::BrokerId id) {
-  return std::ranges::find(ids, id) != ids.end();
+Announcer::Announcer(Settings settings, base::Loop& loop, PeerNetwork* peers, Announcements local, Hooks hooks)
+    : settings_(std::move(settings)), loop_(loop), peers_(peers), hooks_(std::move(hooks)) {
+  local_ = std::make_shared<BrokerChannel>(
+      BrokerChannel::Settings{.broker = settings_.self}, loop_, std::move(local), nullptr,
+      BrokerChannel::Hooks{
+          .answered = [this](base::BrokerId id, const auto& what, const auto& reply) { answered(id, what, reply); },
+          .fell_behind = hooks_.fell_behind});
 }
-}  // namespace
 
-void Announcer::send(const ControllerState& state, Announcements::Done stopped) {
-  const auto self = state.brokers.find(self_);
-  const FromController from{.controller = self_,
-                            .controller_epoch = state.epoch,
-                            .broker_epoch = self == state.brokers.end() ? -1 : self->second.epoch};
-  std::erase_if(leadership_, [&](const PartitionState& partition) {
-    return !contains(partition.replicas, self_) || contains(partition.offline, self_);
+std::unique_ptr<PeerConnection> Announcer::connect(base::BrokerId id, const Endpoint& endpoint) {
+  return peers_->connect({.id = id, .endpoint = endpoint}, loop_, {.client_id = fmt::format("{}", settings_.self)});
+}
+
+// The same life at another address: what waits goes there.
+void Announcer::move(Remote& remote, base::BrokerId id, const Endpoint& endpoint) {
+  auto peer = connect(id, endpoint);
+  remote.channel->use(announce_over(*peer, settings_.remote), [peer = peer.get()] { peer->disconnect(); });
+  remote.peer = std::move(peer);
+  remote.endpoint = endpoint;
+}
+
+void Announcer::open(const LiveBroker& broker, const Endpoint& endpoint) {
+  auto& remote = remotes_[broker.id];
+  remote.endpoint = endpoint;
+  remote.peer = connect(broker.id, endpoint);
+  auto* peer = remote.peer.get();
+  remote.channel = std::make_shared<BrokerChannel>(
+      BrokerChannel::Settings{.broker = broker.id, .epoch = broker.epoch}, loop_,
+      announce_over(*peer, settings_.remote), [peer] { peer->disconnect(); },
+      BrokerChannel::Hooks{
+          .answered = [this](base::BrokerId id, const auto& what, const auto& reply) { answered(id, what, reply); },
+          .fell_behind = hooks_.fell_behind});
+}
+
+void Announcer::follow(const ControllerState& state) {
+  std::erase_if(remotes_, [&](auto& remote) {
+    const auto broker = state.brokers.find(remote.first);
+    if (broker != state.brokers.end() && broker->second.epoch == remote.second.channel->epoch()) return false;
+    remote.second.channel->clear();
+    return true;
   });
-  if (!leadership_.empty()) {
-    LeaderAndIsr request{.from = from, .partitions = std::exchange(leadership_, {})};
-    std::set<base::BrokerId> leaders;
-    for (const auto& partition : request.partitions) leaders.insert(partition.leader);
-    for (const auto id : leaders)
-      if (const auto broker = state.brokers.find(id); broker != state.brokers.end())
-        request.leaders.push_back(broker->second);
-    queue_.push_back(
-        {[this, request = std::move(request)](auto done) { local_.leader_and_isr(request, std::move(done)); },
-         [this](const AnnouncementReply& reply) { leadership_answered(reply); }});
+  if (const auto self = state.brokers.find(settings_.self); self != state.brokers.end())
+    local_->set_epoch(self->second.epoch);
+  if (!peers_) return;
+  for (const auto& [id, broker] : state.brokers) {
+    if (id == settings_.self) continue;
+    const auto endpoint = std::ranges::find(broker.endpoints, settings_.remote.listener, &Endpoint::listener);
+    const auto known = remotes_.find(id);
+    if (endpoint == broker.endpoints.end()) {
+      if (known == remotes_.end())
+        log_.error("broker {} has no listener {}: it cannot be told anything", id, settings_.remote.listener);
+      continue;
+    }
+    if (known == remotes_.end())
+      open(broker, *endpoint);
+    else if (known->second.endpoint != *endpoint)
+      move(known->second, id, *endpoint);
   }
-  if (std::exchange(metadata_due_, false)) {
-    UpdateMetadata request{.from = from, .partitions = std::exchange(metadata_, {})};
-    for (const auto& [id, broker] : state.brokers) request.brokers.push_back(broker);
-    queue_.push_back(
-        {[this, request = std::move(request)](auto done) { local_.update_metadata(request, std::move(done)); },
-         [this](const AnnouncementReply&) { hooks_.metadata_told(); }});
+}
+
+BrokerChannel* Announcer::find(base::BrokerId id) {
+  if (id == settings_.self) return local_.get();
+  const auto found = remotes_.find(id);
+  return found == remotes_.end() ? nullptr : found->second.channel.get();
+}
+
+void Announcer::send(const ControllerState& state) {
+  follow(state);
+  for (auto& [id, told] : batch_.take(state, settings_.self)) {
+    auto* channel = find(id);
+    if (!channel) continue;
+    if (told.leadership) channel->push(std::move(*told.leadership));
+    if (told.metadata) channel->push(std::move(*told.metadata));
+    if (told.stop) channel->push(std::move(*told.stop));
   }
-  if (!stops_.empty()) {
-    StopReplica request{.from = from, .partitions = std::exchange(stops_, {})};
-    queue_.push_back(
-        {[this, request = std::move(request)](auto done) { local_.stop_replica(request, std::move(done)); },
-         std::move(stopped)});
-  }
-  pump();
 }
 
 void Announcer::reset() {
-  leadership_.clear();
-  metadata_.clear();
-  stops_.clear();
-  metadata_due_ = false;
-  queue_.clear();
+  batch_.clear();
+  local_->clear();
+  for (auto& [id, remote] : remotes_) remote.channel->clear();
+  remotes_.clear();
 }
 
-void Announcer::leadership_answered(const AnnouncementReply& reply) {
-  std::vector<base::TopicPartition> lost;
+void Announcer::answered(base::BrokerId id, const Announcement& announcement, const AnnouncementReply& reply) {
+  if (reply.code != ErrorCode::none && reply.code != ErrorCode::network_exception)
+    log_.warn("broker {} refused an announcement of its controller: {}", id, base::error_name(reply.code));
+  // Told again what holds already, and a lost disk, which is reported as a whole.
   for (const auto& [partition, code] : reply.partitions)
-    if (code == base::ErrorCode::kafka_storage_error) lost.push_back(partition);
-  if (!lost.empty()) hooks_.replicas_lost(self_, std::move(lost));
-}
+    if (code != ErrorCode::stale_controller_epoch && code != ErrorCode::kafka_storage_error)
+      log_.warn("broker {} could not follow the controller for {}: {}", id, partition, base::error_name(code));
 
-void Announcer::pump() {
-  if (in_flight_ || queue_.empty()) return;
-  in_flight_ = true;
-  const Entry entry = std::move(queue_.front());
-  queue_.pop_front();
-  entry.call([this, answered = entry.answered](AnnouncementReply reply) {
-    loop_.post([this, answered, reply = std::move(reply)] {
-      in_flight_ = false;
-      if (reply.code != base::ErrorCode::none)
-        log_.warn("the broker refused an announcement of its controller: {}", base::error_name(reply.code));
-      // Told again what holds already, and a lost disk, which is reported as a whole.
-      for (const auto& [partition, code] : reply.partitions)
-        if (code != base::ErrorCode::stale_controller_epoch && code != base::ErrorCode::kafka_storage_error)
-          log_.warn("the broker could not follow the controller for {}: {}", partition, base::error_name(code));
-      if (answered) answered(reply);
-      pump();
-    });
-  });
+  if (std::holds_alternative<LeaderAndIsr>(announcement)) {
+    std::vector<base::TopicPartition> lost;
+    for (const auto& [partition, code] : reply.partitions)
+      if (code == ErrorCode::kafka_storage_error) lost.push_back(partition);
+    if (!lost.empty()) hooks_.replicas_lost(id, std::move(lost));
+  } else if (const auto* stop = std::get_if<StopReplica>(&announcement)) {
+    std::set<base::TopicPartition> refused;
+    for (const auto& error : reply.partitions) refused.insert(error.partition);
+    std::vector<base::TopicPartition> removed, failed;
+    for (const auto& one : stop->partitions) {
+      if (!one.remove) continue;
+      const bool gone = reply.code == ErrorCode::none && !refused.contains(one.partition);
+      (gone ? removed : failed).push_back(one.partition);
+    }
+    if (!removed.empty() || !failed.empty()) hooks_.replicas_removed(id, std::move(removed), std::move(failed));
+  } else if (id == settings_.self) {
+    hooks_.metadata_told();
+  }
 }
 
 }  // namespace replication

@@ -1,65 +1,78 @@
-// Gathers what brokers must be told after a step of the controller and tells them in order: at most one LeaderAndIsr,
-// one UpdateMetadata and one StopReplica a step, the next only when the last was answered.
-//
-// Told is the controller's own broker, in process; channels to other brokers belong beside it.
-// Lives on the coordination loop.
+// Gathers what brokers must be told after a step of the controller (announcement_batch.h) and sends it, to each broker
+// over a channel of its own (broker_channel.h): to the controller's own broker in process, to the others as requests.
 #pragma once
 
-#include <deque>
+#include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "base/logging.h"
 #include "base/loop.h"
-#include "replication/cluster/announcements.h"
-#include "replication/controller/state.h"
+#include "replication/controller/announcement_batch.h"
+#include "replication/controller/broker_channel.h"
+#include "replication/controller/remote_announcements.h"
 
 namespace replication {
 
+// Lives on the coordination loop. Every hook is called there.
 class Announcer {
  public:
+  struct Settings {
+    base::BrokerId self = base::kNoBroker;
+    RemoteAnnouncements remote{};
+  };
   struct Hooks {
-    std::function<void()> metadata_told;  // follows every UpdateMetadata that the broker has taken in
+    std::function<void()> metadata_told;  // follows every UpdateMetadata that the broker in process has taken in
     // That broker cannot serve these, because a log directory of its has failed.
     std::function<void(base::BrokerId broker, std::vector<base::TopicPartition> replicas)> replicas_lost;
+    // Of a StopReplica that removes: what is gone from that broker's disks, and what could not be removed.
+    std::function<void(base::BrokerId broker, std::vector<base::TopicPartition> removed,
+                       std::vector<base::TopicPartition> failed)>
+        replicas_removed;
+    // That broker has missed announcements, and answers again.
+    std::function<void(base::BrokerId broker)> fell_behind;
   };
-  Announcer(base::BrokerId self, base::Loop& loop, Announcements local, Hooks hooks);
+  // `peers` may be null for a broker alone, which has nobody to tell.
+  Announcer(Settings settings, base::Loop& loop, PeerNetwork* peers, Announcements local, Hooks hooks);
 
-  // Collect; send() sends. States are described by the caller (partition_steps.h).
-  void tell_leadership(PartitionState state) { leadership_.push_back(std::move(state)); }
-  void tell_metadata(PartitionState state) {
-    metadata_.push_back(std::move(state));
-    metadata_due_ = true;
+  // What it gathers is sent by send(). States are described by the caller (partition_steps.h).
+  AnnouncementBatch& batch() { return batch_; }
+  void tell_leadership(const std::vector<base::BrokerId>& to, const PartitionState& state) {
+    batch_.tell_leadership(to, state);
   }
-  // The brokers changed, or nothing but the list of brokers is to be told.
-  void tell_brokers() { metadata_due_ = true; }
-  void tell_stop(StoppedReplica stop) { stops_.push_back(std::move(stop)); }
+  void tell_metadata(const PartitionState& state) { batch_.tell_metadata(state); }
+  void tell_metadata_to(base::BrokerId to, const PartitionState& state) { batch_.tell_metadata_to(to, state); }
+  void tell_brokers() { batch_.tell_brokers(); }
+  void tell_stop(base::BrokerId to, const StoppedReplica& stop) { batch_.tell_stop(to, stop); }
 
-  // `stopped` follows the answer to the StopReplica of this step, if there is one.
-  void send(const ControllerState& state, Announcements::Done stopped = nullptr);
+  // To the brokers of `state`. Channels to others, and to earlier lives, are dropped with what waits in them.
+  void send(const ControllerState& state);
   // Forgets what was not sent; answers to what was are ignored.
   void reset();
 
  private:
-  // Calls the broker, which answers through the callback.
-  using Call = std::function<void(Announcements::Done)>;
-  struct Entry {
-    Call call;
-    Announcements::Done answered;
+  // A member's order of destruction is the reverse: the channel goes before what it calls.
+  struct Remote {
+    std::unique_ptr<PeerConnection> peer;
+    std::shared_ptr<BrokerChannel> channel;
+    Endpoint endpoint;
   };
-  void leadership_answered(const AnnouncementReply& reply);
-  void pump();
+  void follow(const ControllerState& state);
+  std::unique_ptr<PeerConnection> connect(base::BrokerId id, const Endpoint& endpoint);
+  void open(const LiveBroker& broker, const Endpoint& endpoint);
+  void move(Remote& remote, base::BrokerId id, const Endpoint& endpoint);
+  BrokerChannel* find(base::BrokerId id);
+  void answered(base::BrokerId id, const Announcement& announcement, const AnnouncementReply& reply);
 
-  const base::BrokerId self_;
+  const Settings settings_;
   base::Loop& loop_;
-  const Announcements local_;
+  PeerNetwork* const peers_;
   const Hooks hooks_;
-  std::vector<PartitionState> leadership_, metadata_;
-  std::vector<StoppedReplica> stops_;
-  bool metadata_due_ = false;
-  std::deque<Entry> queue_;
-  bool in_flight_ = false;
+  AnnouncementBatch batch_;
+  std::shared_ptr<BrokerChannel> local_;
+  std::map<base::BrokerId, Remote> remotes_;
   const base::Logger log_{"weir.Controller"};
 };
 

@@ -3,7 +3,6 @@
 #include <absl/synchronization/notification.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "replication/controller/partition_steps.h"
 #include "replication/coordination/membership.h"
@@ -11,45 +10,59 @@
 namespace replication {
 
 Controller::Controller(ControllerSettings settings, MetadataStore& store, base::Loop& loop, const base::Clock& clock,
-                       base::Random& random, const MetadataCache& metadata, Announcements announcements)
+                       base::Random& random, const MetadataCache& metadata, Announcements announcements,
+                       PeerNetwork* peers)
     : settings_(std::move(settings)),
       store_(store),
       loop_(loop),
       clock_(clock),
       random_(random),
       metadata_(metadata),
-      announcer_(settings_.broker, loop, std::move(announcements),
-                 {.metadata_told = [this] { pending_.check(); },
-                  .replicas_lost =
-                      [this](base::BrokerId broker, std::vector<base::TopicPartition> replicas) {
-                        enqueue("replicas lost", [this, broker, replicas = std::move(replicas)] {
-                          return replicas_lost(broker, replicas);
-                        });
-                      }}),
+      announcer_(
+          {.self = settings_.broker, .remote = settings_.announcing}, loop, peers, std::move(announcements),
+          {.metadata_told = [this] { pending_.check(); },
+           .replicas_lost =
+               [this](base::BrokerId broker, std::vector<base::TopicPartition> replicas) {
+                 enqueue("replicas lost",
+                         [this, broker, replicas = std::move(replicas)] { return replicas_lost(broker, replicas); });
+               },
+           .replicas_removed =
+               [this](base::BrokerId broker, std::vector<base::TopicPartition> removed,
+                      std::vector<base::TopicPartition> failed) {
+                 enqueue("replicas removed", [this, broker, removed = std::move(removed), failed = std::move(failed)] {
+                   return replicas_removed(broker, removed, failed);
+                 });
+               },
+           .fell_behind =
+               [this](base::BrokerId broker) {
+                 enqueue("broker behind", [this, broker] { return tell_everything(broker); });
+               }}),
       pending_(loop, metadata) {}
 
 // ---- the queue -----------------------------------------------------------------------------------------------------
 
-void Controller::start() {
-  absl::Notification started;
+void Controller::on_loop(const std::function<void()>& work) {
+  if (loop_.in_loop()) return work();
+  absl::Notification done;
   loop_.post([&] {
-    store_.on_session([this](SessionEvent event) { on_session(event); });
-    started.Notify();
+    work();
+    done.Notify();
   });
-  started.WaitForNotification();
+  done.WaitForNotification();
+}
+
+void Controller::start() {
+  on_loop([this] { store_.on_session([this](SessionEvent event) { on_session(event); }); });
 }
 
 void Controller::stop() {
-  absl::Notification stopped;
-  loop_.post([&] {
+  on_loop([this] {
     stopping_ = true;
     drop_queue();
     pending_.close(base::ErrorCode::not_controller);
     controller_watch_.reset();
     forget();
-    stopped.Notify();
   });
-  stopped.WaitForNotification();
 }
 
 void Controller::on_session(SessionEvent event) {
@@ -136,7 +149,8 @@ Task<void> Controller::elect() {
     log_.info("broker {} is the controller", election->controller);
     co_return;
   }
-  state_ = ControllerState{.epoch = election->epoch, .epoch_version = election->epoch_version};
+  state_ = ControllerState{
+      .epoch = election->epoch, .epoch_version = election->epoch_version, .marks_recovery = settings_.marks_recovery};
   fenced_.use(election->epoch_version);
   active_ = true;
   log_.info("this broker ({}) is the controller now, epoch {}", settings_.broker, state_.epoch);
@@ -168,36 +182,41 @@ void Controller::forget() {
   cluster_watches_.clear();
   topic_watches_.clear();
   broker_watches_.clear();
-  stopping_topics_.clear();
+  removing_.clear();
 }
 
 Task<bool> Controller::take_office() {
   co_await ensure_feature_node();
   watch_cluster();
-  // What these tell shows in the answers to the first announcement.
-  const auto events = co_await async_.children(std::string(paths::kLogDirEvents));
-  co_await remove_log_dir_events(events.value);
-  const bool brokers = co_await load_brokers();
+  // What these tell is read with everything else, or shows in the answers to the first announcement.
+  for (const auto& parent : {std::string(paths::kLogDirEvents), std::string(paths::kIsrChanges)}) {
+    const auto events = co_await async_.children(parent);
+    co_await remove_children(parent, events.value);
+  }
+  auto brokers = co_await read_brokers();
   if (!brokers) co_return false;
+  state_.brokers = std::move(*brokers);
   announcer_.tell_brokers();
   announcer_.send(state_);
   const bool topics = co_await load_topics();
   if (!topics) co_return false;
 
-  // Leaderships that hold already, then those that must be decided.
-  for (const auto& [name, topic] : state_.topics) {
-    if (state_.deleting.contains(name)) continue;
-    for (const auto& [partition, leadership] : topic.partitions) {
-      announcer_.tell_leadership(describe(state_, name, partition));
-      announcer_.tell_metadata(describe(state_, name, partition));
-    }
-  }
+  co_await settle();
+  if (!active_ || fenced_.lost()) co_return false;
+  tell_all_leaderships();
   announcer_.send(state_);
-  co_await bring_online(due_elections(state_));
   co_await resume_deletions();
   log_.info("controller ready: {} brokers, {} topics, {} being deleted", state_.brokers.size(), state_.topics.size(),
             state_.deleting.size());
   co_return !fenced_.lost();
+}
+
+void Controller::tell_all_leaderships() {
+  for (const auto& partition : led_partitions(state_)) {
+    const auto told = describe(state_, partition);
+    announcer_.tell_leadership(told.replicas, told);
+    announcer_.tell_metadata(told);
+  }
 }
 
 Task<void> Controller::ensure_feature_node() {
@@ -225,40 +244,6 @@ Task<void> Controller::ensure_feature_node() {
     log_.warn("{} was not written: {}", path, store_code_name(written.code));
 }
 
-Task<bool> Controller::load_brokers() {
-  const std::string parent(paths::kBrokerIds);
-  const auto ids = co_await async_.children(parent);
-  if (!ids.ok()) co_return false;
-  std::vector<std::string> nodes;
-  for (const auto& id : ids.value) nodes.push_back(parent + "/" + id);
-  const auto replies = co_await async_.get_all(nodes);
-  std::map<base::BrokerId, LiveBroker> brokers;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (replies[i].code == StoreCode::no_node) continue;
-    if (!replies[i].ok()) co_return false;
-    const auto node = decode_broker(nodes[i], replies[i].value.data);
-    std::int32_t id = 0;
-    if (!node.ok() ||
-        std::from_chars(ids.value[i].data(), ids.value[i].data() + ids.value[i].size(), id).ec != std::errc()) {
-      log_.error("a broker's registration is left out: {}", node.ok() ? nodes[i] : node.error().detail);
-      continue;
-    }
-    brokers[base::BrokerId{id}] = {.id = base::BrokerId{id},
-                                   .endpoints = node->endpoints,
-                                   .rack = node->rack,
-                                   .epoch = replies[i].value.stat.czxid};
-  }
-  for (const auto& [id, broker] : brokers) {
-    auto& watch = broker_watches_[id];
-    if (!watch)
-      watch = store_.watch_data(paths::broker(id),
-                                [this] { enqueue_once("brokers", [this] { return brokers_changed(); }); });
-  }
-  std::erase_if(broker_watches_, [&](const auto& watch) { return !brokers.contains(watch.first); });
-  state_.brokers = std::move(brokers);
-  co_return true;
-}
-
 Task<bool> Controller::load_topics() {
   const auto deletions = co_await async_.children(std::string(paths::kDeleteTopics));
   if (!deletions.ok()) co_return false;
@@ -268,32 +253,6 @@ Task<bool> Controller::load_topics() {
   if (!added) co_return false;
   co_await deletions_changed();
   co_return !fenced_.lost();
-}
-
-Task<bool> Controller::load_states(std::vector<std::string> topics) {
-  std::vector<base::TopicPartition> partitions;
-  std::vector<std::string> nodes;
-  for (const auto& name : topics)
-    for (const auto& [partition, replicas] : state_.topics[name].node.replicas) {
-      partitions.push_back({name, partition});
-      nodes.push_back(paths::partition_state(name, partition));
-    }
-  const auto replies = co_await async_.get_all(nodes);
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (replies[i].code == StoreCode::no_node) continue;
-    if (!replies[i].ok()) co_return false;
-    auto node = decode_partition_state(nodes[i], replies[i].value.data);
-    if (!node.ok()) {
-      // Electing over it would destroy what somebody may still repair by hand.
-      log_.error("{} is left without a leader: {}", partitions[i], node.error().detail);
-      state_.topics[partitions[i].topic].node.replicas.erase(partitions[i].partition);
-      continue;
-    }
-    auto& topic = state_.topics[partitions[i].topic];
-    topic.has_partitions_node = true;
-    topic.partitions[partitions[i].partition] = {std::move(*node), replies[i].value.stat.version};
-  }
-  co_return true;
 }
 
 }  // namespace replication

@@ -12,8 +12,10 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,8 +25,10 @@
 #include "base/random.h"
 #include "replication/cluster/announcements.h"
 #include "replication/cluster/metadata.h"
+#include "replication/controller/alter_partition.h"
 #include "replication/controller/announce.h"
 #include "replication/controller/fenced_store.h"
+#include "replication/controller/partition_steps.h"
 #include "replication/controller/pending_answers.h"
 #include "replication/controller/state.h"
 #include "replication/controller/topic_requests.h"
@@ -35,6 +39,7 @@ namespace replication {
 
 struct ControllerSettings {
   base::BrokerId broker = base::kNoBroker;
+  RemoteAnnouncements announcing{};  // to other brokers
   std::int32_t default_partitions = 1;
   std::int32_t default_replication_factor = 1;
   bool delete_topic_enable = true;
@@ -42,6 +47,10 @@ struct ControllerSettings {
   bool topic_ids = true;
   // What /feature is to say: disabled where inter.broker.protocol.version is below 2.7, version 2 from 3.3 on.
   FeatureNode features{};
+  // inter.broker.protocol.version 3.2 and later.
+  bool marks_recovery = false;
+  // unclean.leader.election.enable where a topic does not say otherwise. Null: false.
+  std::function<bool()> unclean_elections{};
   std::function<base::Status(const ConfigEntries&)> check_topic_config{};
 };
 
@@ -53,16 +62,17 @@ struct TopicRequestOptions {
 class Controller {
  public:
   // `metadata` is this broker's own picture, which `announcements.update_metadata` changes: requests are answered when
-  // it shows what was asked for.
+  // it shows what was asked for. `peers`: the way to the other brokers; null for a broker that is alone for ever.
   Controller(ControllerSettings settings, MetadataStore& store, base::Loop& loop, const base::Clock& clock,
-             base::Random& random, const MetadataCache& metadata, Announcements announcements);
+             base::Random& random, const MetadataCache& metadata, Announcements announcements,
+             PeerNetwork* peers = nullptr);
 
   // Before the membership starts.
   void start();
   // This broker is registered (Membership::on_registered): stand for election. On the loop.
   void broker_registered();
   // Takes nothing more and answers whoever waits. The event at work ends with the store's stop(), which comes next; the
-  // loop must be stopped before this object goes. Not from the loop.
+  // loop must be stopped before this object goes.
   void stop();
 
   // Any thread. -1: unknown.
@@ -78,6 +88,11 @@ class Controller {
   void delete_topics(std::vector<TopicKey> topics, std::chrono::milliseconds timeout, Done done);
   void create_partitions(std::vector<MorePartitions> topics, TopicRequestOptions options, Done done);
 
+  // Leaders ask for other in-sync sets.
+  void alter_partition(AlterPartition request, std::function<void(AlterPartitionReply)> done);
+  // A topic's configuration, or without a name the brokers', has come to allow unclean elections. Any thread.
+  void unclean_elections_enabled(std::optional<std::string> topic);
+
  private:
   // ---- the queue (controller.cc)
   using Event = std::function<Task<void>()>;
@@ -89,6 +104,8 @@ class Controller {
   void enqueue(std::string name, Event event, std::function<void()> refuse = nullptr);
   void enqueue_once(std::string name, Event event);
   void request(std::string name, Event event, std::function<void()> refuse);
+  // On the loop, and done when it returns.
+  void on_loop(const std::function<void()>& work);
   void next();
   void drop_queue();
   void on_session(SessionEvent event);
@@ -98,25 +115,41 @@ class Controller {
   Task<void> controller_changed();
   Task<void> resign();
   Task<bool> take_office();
-  Task<bool> load_brokers();
   Task<bool> load_topics();
-  Task<bool> load_states(std::vector<std::string> topics);
+  void tell_all_leaderships();
   Task<void> ensure_feature_node();
   void forget();  // all but the state, which the event at work may still look at
 
   // ---- what changes in the store (store_events.cc)
   void watch_cluster();
   void watch_topic(const std::string& topic);
-  Task<void> brokers_changed();
   Task<void> topics_changed();
   Task<void> topic_changed(std::string topic);
   Task<bool> add_topics(std::vector<std::string> names);
   Task<bool> add_missing_ids(std::vector<std::string> names);
-  Task<void> bring_online(std::vector<LeadershipChange> due);
+  Task<void> remove_children(std::string parent, std::vector<std::string> names);
+
+  // ---- brokers come and go (broker_changes.cc)
+  using Brokers = std::map<base::BrokerId, LiveBroker>;
+  Task<std::optional<Brokers>> read_brokers();
+  Task<void> brokers_changed();
+  Task<void> brokers_left(std::set<base::BrokerId> left);
+  Task<void> brokers_came(std::set<base::BrokerId> came, Brokers all);
+  Task<void> tell_everything(base::BrokerId broker);
+
+  // ---- elections (elections.cc)
+  Task<void> lead(std::vector<LeadershipChange> due, Decide again);
+  Task<void> settle();
+  Task<void> settle_topic(std::string topic);
+  Task<void> settle_all(std::string why);
+  Task<UncleanTopics> unclean_among(std::set<std::string> topics);
+
+  // ---- leaders' in-sync sets (isr_requests.cc)
+  Task<void> alter_in_sync_sets(AlterPartition request, std::function<void(AlterPartitionReply)> done);
+  Task<void> in_sync_sets_changed();
 
   // ---- log directories fail (lost_replicas.cc)
   Task<void> log_dirs_failed();
-  Task<void> remove_log_dir_events(std::vector<std::string> names);
   Task<void> replicas_lost(base::BrokerId broker, std::vector<base::TopicPartition> replicas);
 
   // ---- requests (topic_changes.cc)
@@ -142,7 +175,10 @@ class Controller {
   Task<void> deletions_changed();
   Task<void> resume_deletions();
   Task<void> advance_deletion(std::string topic);
-  Task<void> finish_deletion(std::string topic, bool stopped);
+  void interrupt_deletions(const std::set<base::BrokerId>& left);
+  Task<void> replicas_removed(base::BrokerId broker, std::vector<base::TopicPartition> removed,
+                              std::vector<base::TopicPartition> failed);
+  Task<void> finish_deletion(std::string topic);
 
   const ControllerSettings settings_;
   MetadataStore& store_;
@@ -165,7 +201,9 @@ class Controller {
   FencedStore fenced_{async_};
   Announcer announcer_;
   PendingAnswers pending_;
-  std::set<std::string, std::less<>> stopping_topics_;  // StopReplica on its way
+  // Topics whose replicas are being removed: those that have not been yet.
+  using Replica = std::pair<base::BrokerId, base::TopicPartition>;
+  std::map<std::string, std::set<Replica>, std::less<>> removing_;
   WatchHandle controller_watch_;
   std::vector<WatchHandle> cluster_watches_;
   std::map<std::string, WatchHandle, std::less<>> topic_watches_;

@@ -95,52 +95,73 @@ Task<void> Controller::resume_deletions() {
 }
 
 Task<void> Controller::advance_deletion(std::string topic) {
-  if (!active_ || fenced_.lost() || stopping_topics_.contains(topic)) co_return;
+  if (!active_ || fenced_.lost() || removing_.contains(topic)) co_return;
   if (!may_delete(state_, topic)) {
     log_.info("deletion of topic {} waits: a replica's broker is not alive, or replicas are being moved", topic);
     co_return;
   }
-  stopping_topics_.insert(topic);
-  const auto& known = state_.topics[topic];
-  std::vector<base::PartitionIndex> partitions;
-  for (const auto& [partition, replicas] : known.node.replicas) partitions.push_back(partition);
-  for (const auto partition : partitions) {
-    announcer_.tell_metadata(describe_deleted(state_, topic, partition));
-    announcer_.tell_stop({.partition = {topic, partition}, .leader_epoch = kEpochDuringDelete, .remove = false});
+  std::set<Replica> replicas;
+  for (const auto& [partition, ids] : state_.topics[topic].node.replicas) {
+    announcer_.tell_metadata(describe_deleted(state_, {topic, partition}));
+    for (const auto id : ids) replicas.insert({id, {topic, partition}});
   }
-  announcer_.send(state_);
+  removing_[topic] = replicas;
+  const auto stop_all = [&](bool remove) {
+    for (const auto& [id, partition] : replicas)
+      announcer_.tell_stop(id, {.partition = partition, .leader_epoch = kEpochDuringDelete, .remove = remove});
+    announcer_.send(state_);
+  };
+  stop_all(false);
 
   auto retired = retire_topic(state_, topic);
   co_await fenced_.write_leadership(&state_, std::move(retired));
   if (!active_ || fenced_.lost()) co_return;
 
-  for (const auto partition : partitions)
-    announcer_.tell_stop({.partition = {topic, partition}, .leader_epoch = kEpochDuringDelete, .remove = true});
-  announcer_.send(state_, [this, topic](const AnnouncementReply& reply) {
-    const bool stopped = reply.code == ErrorCode::none && reply.partitions.empty();
-    enqueue("topic stopped " + topic, [this, topic, stopped] { return finish_deletion(topic, stopped); });
+  stop_all(true);
+  if (replicas.empty()) co_await finish_deletion(topic);
+}
+
+// Brokers that leave cannot remove their replicas.
+void Controller::interrupt_deletions(const std::set<base::BrokerId>& left) {
+  std::erase_if(removing_, [&](const auto& removing) {
+    const auto& [topic, replicas] = removing;
+    if (std::ranges::none_of(replicas, [&](const Replica& replica) { return left.contains(replica.first); }))
+      return false;
+    log_.warn("deletion of topic {} waits for a broker that has left", topic);
+    return true;
   });
 }
 
-Task<void> Controller::finish_deletion(std::string topic, bool stopped) {
+Task<void> Controller::replicas_removed(base::BrokerId broker, std::vector<base::TopicPartition> removed,
+                                        std::vector<base::TopicPartition> failed) {
   if (!active_) co_return;
-  if (!stopped) {
-    log_.warn("deletion of topic {} waits: a replica could not be removed; next attempt when a broker starts", topic);
-    stopping_topics_.erase(topic);
-    co_return;
+  for (const auto& partition : failed)
+    if (removing_.erase(partition.topic) > 0)
+      log_.warn("deletion of topic {} waits: broker {} could not remove {}; next attempt when a broker starts",
+                partition.topic, broker, partition);
+  std::set<std::string> finished;
+  for (const auto& partition : removed) {
+    const auto removing = removing_.find(partition.topic);
+    if (removing == removing_.end()) continue;
+    removing->second.erase({broker, partition});
+    if (removing->second.empty()) finished.insert(partition.topic);
   }
+  for (const auto& topic : finished) co_await finish_deletion(topic);
+}
+
+Task<void> Controller::finish_deletion(std::string topic) {
   const std::vector<std::string> trees{paths::topic(topic), paths::config("topics", topic), paths::delete_topic(topic)};
   for (const auto& tree : trees) {
     const bool removed = co_await fenced_.remove_tree(tree);
     if (removed) continue;
-    stopping_topics_.erase(topic);
+    removing_.erase(topic);
     if (!fenced_.lost()) log_.warn("deletion of topic {} waits: {} was not removed", topic, tree);
     co_return;
   }
   if (!active_) co_return;
-  stopping_topics_.erase(topic);
+  removing_.erase(topic);
   topic_watches_.erase(topic);
-  state_.topics.erase(topic);
+  state_.remove_topic(topic);
   state_.deleting.erase(topic);
   log_.info("topic {} is deleted", topic);
 }

@@ -31,19 +31,31 @@ std::optional<PartitionStateNode> elect_first(const std::vector<base::BrokerId>&
 
 std::optional<PartitionStateNode> elect_offline(const PartitionStateNode& state,
                                                 const std::vector<base::BrokerId>& replicas, const IsLive& live,
-                                                std::int32_t controller_epoch, bool unclean_allowed) {
-  for (const auto replica : replicas) {
-    if (!live(replica) || !contains(state.isr, replica)) continue;
-    auto next = succeed(state, replica, controller_epoch);
-    std::erase_if(next.isr, [&](base::BrokerId id) { return !live(id); });
+                                                OfflineElection how) {
+  if (auto next = elect_in_sync(state, replicas, live, how.controller_epoch)) {
+    std::erase_if(next->isr, [&](base::BrokerId id) { return !live(id); });
     return next;
   }
-  if (!unclean_allowed) return {};
+  if (!how.unclean_allowed) return {};
   const auto any = std::ranges::find_if(replicas, live);
   if (any == replicas.end()) return {};
-  auto next = succeed(state, *any, controller_epoch);
+  auto next = succeed(state, *any, how.controller_epoch);
   next.isr = {*any};
+  if (how.marks_recovery) next.recovering = true;
   return next;
+}
+
+std::optional<PartitionStateNode> elect_in_sync(const PartitionStateNode& state,
+                                                const std::vector<base::BrokerId>& candidates, const IsLive& live,
+                                                std::int32_t controller_epoch) {
+  const auto next =
+      std::ranges::find_if(candidates, [&](base::BrokerId id) { return live(id) && contains(state.isr, id); });
+  if (next == candidates.end()) return {};
+  return succeed(state, *next, controller_epoch);
+}
+
+PartitionStateNode next_epoch(const PartitionStateNode& state, std::int32_t controller_epoch) {
+  return succeed(state, state.leader, controller_epoch);
 }
 
 std::optional<PartitionStateNode> without_replica(const PartitionStateNode& state, base::BrokerId gone,

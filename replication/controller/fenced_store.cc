@@ -57,20 +57,42 @@ std::vector<FencedStore::Step> FencedStore::steps_of(const Chunk& chunk, const C
   return steps;
 }
 
-Task<bool> FencedStore::adopt(ControllerState* state, base::TopicPartition partition) {
-  const std::string path = paths::partition_state(partition.topic, partition.partition);
-  const auto found = co_await store_.get(path);
-  if (!found.ok()) co_return false;
-  auto node = decode_partition_state(path, found.value.data);
-  if (!node.ok()) {
-    log_.error("{}", node.error().detail);
-    co_return false;
-  }
-  state->topics[partition.topic].partitions[partition.partition] = {std::move(*node), found.value.stat.version};
-  co_return true;
+bool FencedStore::is_of_this_reign(const ControllerState& state, const base::TopicPartition& partition,
+                                   const PartitionStateNode& node) {
+  if (node.controller_epoch <= state.epoch) return true;
+  log_.info("controller epoch {} has written {}: this one ({}) writes nothing more", node.controller_epoch, partition,
+            state.epoch);
+  lost_ = true;
+  return false;
 }
 
-Task<bool> FencedStore::write_chunk(ControllerState* state, Chunk* chunk, std::vector<base::TopicPartition>* changed) {
+// Someone was first: a leader that changed its in-sync set, or our own write whose answer was lost. What is there
+// holds.
+Task<void> FencedStore::adopt(ControllerState* state, LeadershipChange refused, Written* written) {
+  const auto partition = refused.partition;
+  const std::string path = paths::partition_state(partition.topic, partition.partition);
+  const auto found = co_await store_.get(path);
+  if (!found.ok()) {
+    log_.warn("{} is gone ({}): {} stays as it was told last", path, store_code_name(found.code), partition);
+    co_return;
+  }
+  auto node = decode_partition_state(path, found.value.data);
+  if (!node.ok()) {
+    log_.error("{} stays as it was told last: {}", partition, node.error().detail);
+    co_return;
+  }
+  if (!is_of_this_reign(*state, partition, *node)) co_return;
+  const bool ours = *node == refused.node;
+  auto& topic = state->topics[partition.topic];
+  topic.has_partitions_node = true;
+  topic.partitions[partition.partition] = {std::move(*node), found.value.stat.version};
+  if (ours)
+    written->changes.push_back(std::move(refused));
+  else
+    written->found.push_back(partition);
+}
+
+Task<bool> FencedStore::write_chunk(ControllerState* state, Chunk* chunk, Written* written) {
   while (!chunk->changes.empty()) {
     const auto steps = steps_of(*chunk, *state);
     std::vector<Operation> operations;
@@ -84,7 +106,7 @@ Task<bool> FencedStore::write_chunk(ControllerState* state, Chunk* chunk, std::v
         topic.has_partitions_node = true;
         topic.partitions[change.partition.partition] = {change.node,
                                                         change.version == kNoState ? 0 : reply.done[i].stat.version};
-        changed->push_back(std::move(change.partition));
+        written->changes.push_back(std::move(change));
       }
       co_return true;
     }
@@ -94,28 +116,52 @@ Task<bool> FencedStore::write_chunk(ControllerState* state, Chunk* chunk, std::v
       chunk->existing.insert(path_of(refused.operation));
       continue;
     }
-    // Someone was first (a leader that shrank its in-sync set, or our own write whose answer was lost), or the topic
-    // has been removed under our hands: what is there holds.
-    const auto partition = chunk->changes[refused.change].partition;
-    log_.info("state of {} was not written ({}), reading it again", partition, store_code_name(reply.code));
-    const bool found = co_await adopt(state, partition);
-    if (found) changed->push_back(partition);
-    chunk->changes.erase(chunk->changes.begin() + static_cast<std::ptrdiff_t>(refused.change));
+    const auto at = chunk->changes.begin() + static_cast<std::ptrdiff_t>(refused.change);
+    LeadershipChange change = std::move(*at);
+    chunk->changes.erase(at);
+    log_.info("state of {} was not written ({}), reading it again", change.partition, store_code_name(reply.code));
+    co_await adopt(state, std::move(change), written);
+    if (lost_) co_return false;
   }
   co_return true;
 }
 
-Task<std::vector<base::TopicPartition>> FencedStore::write_leadership(ControllerState* state,
-                                                                      std::vector<LeadershipChange> changes) {
-  std::vector<base::TopicPartition> changed;
+Task<FencedStore::Written> FencedStore::write_leadership(ControllerState* state,
+                                                         std::vector<LeadershipChange> changes) {
+  Written written;
   for (std::size_t from = 0; from < changes.size(); from += kPartitionsPerCommit) {
     Chunk chunk;
     const auto to = std::min(changes.size(), from + kPartitionsPerCommit);
     for (std::size_t i = from; i < to; ++i) chunk.changes.push_back(std::move(changes[i]));
-    const bool go_on = co_await write_chunk(state, &chunk, &changed);
+    const bool go_on = co_await write_chunk(state, &chunk, &written);
     if (!go_on) break;
   }
-  co_return changed;
+  co_return written;
+}
+
+Task<bool> FencedStore::read_leadership(ControllerState* state, std::vector<base::TopicPartition> partitions) {
+  std::vector<std::string> nodes;
+  for (const auto& [topic, partition] : partitions) nodes.push_back(paths::partition_state(topic, partition));
+  const auto replies = co_await store_.get_all(nodes);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (replies[i].code == StoreCode::no_node) continue;
+    if (!replies[i].ok()) co_return false;
+    auto node = decode_partition_state(nodes[i], replies[i].value.data);
+    const auto topic = state->topics.find(partitions[i].topic);
+    if (topic == state->topics.end()) continue;
+    topic->second.has_partitions_node = true;
+    const bool known = topic->second.partitions.contains(partitions[i].partition);
+    if (!node.ok()) {
+      log_.error("{} is left {}: {}", partitions[i], known ? "as it was known" : "without a leader",
+                 node.error().detail);
+      if (!known) topic->second.unreadable.insert(partitions[i].partition);
+      continue;
+    }
+    if (!is_of_this_reign(*state, partitions[i], *node)) co_return false;
+    topic->second.unreadable.erase(partitions[i].partition);
+    topic->second.partitions[partitions[i].partition] = {std::move(*node), replies[i].value.stat.version};
+  }
+  co_return !lost_;
 }
 
 Task<bool> FencedStore::remove_tree(std::string path) {

@@ -28,10 +28,15 @@ class FencedStore {
   // As MetadataStore::commit; `failed_at` counts the given operations.
   Task<CommitReply> commit(std::vector<Operation> operations);
 
-  // Writes state nodes and puts what then holds into `state`: what was written or, where somebody else (or a lost
-  // answer of our own) was first, what was found there. Returns the partitions whose leadership is new to `state`.
-  Task<std::vector<base::TopicPartition>> write_leadership(ControllerState* state,
-                                                           std::vector<LeadershipChange> changes);
+  // Writes state nodes and puts what then holds into `state`: what was written or, where somebody else was first, what
+  // was found there.
+  struct Written {
+    std::vector<LeadershipChange> changes{};
+    std::vector<base::TopicPartition> found{};  // somebody else's: to be decided again
+  };
+  Task<Written> write_leadership(ControllerState* state, std::vector<LeadershipChange> changes);
+  // Reads state nodes again. Those that cannot be read are left as they are known. False: the store is gone.
+  Task<bool> read_leadership(ControllerState* state, std::vector<base::TopicPartition> partitions);
 
   // The node and everything below it, the deepest first. What is already gone is fine.
   Task<bool> remove_tree(std::string path);
@@ -47,8 +52,11 @@ class FencedStore {
     std::set<std::string> existing{};  // parents found to exist
   };
   static std::vector<Step> steps_of(const Chunk& chunk, const ControllerState& state);
-  Task<bool> write_chunk(ControllerState* state, Chunk* chunk, std::vector<base::TopicPartition>* changed);
-  Task<bool> adopt(ControllerState* state, base::TopicPartition partition);
+  Task<bool> write_chunk(ControllerState* state, Chunk* chunk, Written* written);
+  Task<void> adopt(ControllerState* state, LeadershipChange refused, Written* written);
+  // False: a newer controller has written it, which ends this reign.
+  bool is_of_this_reign(const ControllerState& state, const base::TopicPartition& partition,
+                        const PartitionStateNode& node);
 
   AsyncStore store_;
   std::int32_t epoch_version_ = 0;

@@ -27,28 +27,15 @@ Task<void> Controller::log_dirs_failed() {
       log_.error("a report of a failed log directory is dropped: {}", event.error().detail);
   }
   for (const auto broker : brokers) log_.warn("a log directory of broker {} has failed", broker);
-  for (const auto& [name, topic] : state_.topics) {
-    if (state_.deleting.contains(name)) continue;
-    for (const auto& [partition, leadership] : topic.partitions) {
-      const auto replicas = topic.node.replicas.find(partition);
-      if (replicas == topic.node.replicas.end()) continue;
-      const bool concerned =
-          std::ranges::any_of(replicas->second, [&](base::BrokerId id) { return brokers.contains(id); });
-      if (concerned) announcer_.tell_leadership(describe(state_, name, partition));
-    }
+  for (const auto& partition : partitions_on(state_, brokers)) {
+    const auto told = describe(state_, partition);
+    std::vector<base::BrokerId> asked;
+    std::ranges::copy_if(told.replicas, std::back_inserter(asked),
+                         [&](base::BrokerId id) { return brokers.contains(id); });
+    announcer_.tell_leadership(asked, told);
   }
   announcer_.send(state_);
-  co_await remove_log_dir_events(names.value);
-}
-
-Task<void> Controller::remove_log_dir_events(std::vector<std::string> names) {
-  for (const auto& name : names) {
-    std::vector<Operation> removal;
-    removal.push_back(Remove{.path = std::string(paths::kLogDirEvents) + "/" + name});
-    const auto removed = co_await fenced_.commit(std::move(removal));
-    if (!removed.ok() && removed.code != StoreCode::no_node && !fenced_.lost())
-      log_.warn("{}/{} was not removed: {}", paths::kLogDirEvents, name, store_code_name(removed.code));
-  }
+  co_await remove_children(parent, names.value);
 }
 
 Task<void> Controller::replicas_lost(base::BrokerId broker, std::vector<base::TopicPartition> replicas) {
@@ -61,16 +48,10 @@ Task<void> Controller::replicas_lost(base::BrokerId broker, std::vector<base::To
   }
   if (news.empty()) co_return;
   log_.warn("broker {} has lost {} replicas with a log directory, {} among them", broker, news.size(), news.front());
-  auto due = retire_lost(state_, broker, news);
-  const auto changed = co_await fenced_.write_leadership(&state_, std::move(due));
+  co_await settle();
   if (!active_) co_return;
-  for (const auto& partition : changed)
-    announcer_.tell_leadership(describe(state_, partition.topic, partition.partition));
-  for (const auto& replica : news) {
-    const auto topic = state_.topics.find(replica.topic);
-    if (topic != state_.topics.end() && topic->second.partitions.contains(replica.partition))
-      announcer_.tell_metadata(describe(state_, replica.topic, replica.partition));
-  }
+  for (const auto& replica : news)
+    if (state_.find_leadership(replica)) announcer_.tell_metadata(describe(state_, replica));
   announcer_.send(state_);
 }
 

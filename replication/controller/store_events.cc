@@ -1,4 +1,4 @@
-// The controller's answers to changes in the store: brokers come and go, topics appear and grow.
+// The controller's answers to changes in the store: topics appear, grow and vanish.
 #include <algorithm>
 
 #include "replication/controller/controller.h"
@@ -17,6 +17,9 @@ void Controller::watch_cluster() {
   cluster_watches_.push_back(store_.watch_children(std::string(paths::kLogDirEvents), [this] {
     enqueue_once("log directories", [this] { return log_dirs_failed(); });
   }));
+  cluster_watches_.push_back(store_.watch_children(std::string(paths::kIsrChanges), [this] {
+    enqueue_once("in-sync sets", [this] { return in_sync_sets_changed(); });
+  }));
 }
 
 void Controller::watch_topic(const std::string& topic) {
@@ -27,43 +30,26 @@ void Controller::watch_topic(const std::string& topic) {
   });
 }
 
-Task<void> Controller::brokers_changed() {
-  if (!active_) co_return;
-  const auto before = state_.brokers;
-  const bool loaded = co_await load_brokers();
-  if (!loaded || state_.brokers == before) co_return;
-  for (const auto& [id, broker] : state_.brokers)
-    if (!before.contains(id)) log_.info("broker {} is alive, epoch {}", id, broker.epoch);
-  for (const auto& [id, broker] : before)
-    if (!state_.brokers.contains(id)) log_.info("broker {} is gone", id);
-  // A broker that has started anew tells again what it has lost.
-  std::erase_if(state_.lost, [&](const auto& lost) {
-    const auto now = state_.brokers.find(lost.first), then = before.find(lost.first);
-    return now == state_.brokers.end() || then == before.end() || now->second.epoch != then->second.epoch;
-  });
-  announcer_.tell_brokers();
-  announcer_.send(state_);
-  co_await bring_online(due_elections(state_));
-  co_await resume_deletions();
-}
-
 Task<void> Controller::topics_changed() {
   if (!active_) co_return;
   const auto names = co_await async_.children(std::string(paths::kTopics));
   if (!names.ok()) co_return;
-  for (auto known = state_.topics.begin(); known != state_.topics.end();) {
-    const auto here = known++;
-    if (std::ranges::binary_search(names.value, here->first) || state_.deleting.contains(here->first)) continue;
-    log_.warn("topic {} has vanished from the metadata store; its logs stay where they are", here->first);
-    topic_watches_.erase(here->first);
-    state_.topics.erase(here);
+  std::vector<std::string> vanished;
+  for (const auto& [name, topic] : state_.topics)
+    if (!std::ranges::binary_search(names.value, name) && !state_.is_deleting(name)) vanished.push_back(name);
+  for (const auto& name : vanished) {
+    log_.warn("topic {} has vanished from the metadata store; its logs stay where they are", name);
+    topic_watches_.erase(name);
+    state_.remove_topic(name);
   }
   std::vector<std::string> added;
   std::ranges::copy_if(names.value, std::back_inserter(added),
                        [&](const std::string& name) { return !state_.topics.contains(name); });
   if (added.empty()) co_return;
   const bool loaded = co_await add_topics(added);
-  if (loaded) co_await bring_online(due_elections(state_));
+  if (!loaded) co_return;
+  for (const auto& name : added) co_await settle_topic(name);
+  if (active_) announcer_.send(state_);
 }
 
 // Takes in topics that stand in the store, with what leadership they have.
@@ -84,14 +70,17 @@ Task<bool> Controller::add_topics(std::vector<std::string> names) {
       log_.error("a topic is left out: {}", node.error().detail);
       continue;
     }
-    state_.topics[names[i]] = TopicState{.node = std::move(*node)};
+    state_.put_node(names[i], std::move(*node));
     added.push_back(names[i]);
   }
   if (settings_.topic_ids) {
     const bool written = co_await add_missing_ids(added);
     if (!written) co_return false;
   }
-  const bool loaded = co_await load_states(added);
+  std::vector<base::TopicPartition> partitions;
+  for (const auto& name : added)
+    for (const auto& [partition, replicas] : state_.topics[name].node.replicas) partitions.push_back({name, partition});
+  const bool loaded = co_await fenced_.read_leadership(&state_, std::move(partitions));
   co_return loaded;
 }
 
@@ -105,7 +94,7 @@ Task<bool> Controller::add_missing_ids(std::vector<std::string> names) {
     change.push_back(Set{.path = paths::topic(name), .data = encode(node)});
     const auto written = co_await fenced_.commit(std::move(change));
     if (fenced_.lost()) co_return false;
-    if (written.ok()) state_.topics[name].node = node;
+    if (written.ok()) state_.put_node(name, std::move(node));
   }
   co_return true;
 }
@@ -118,7 +107,8 @@ Task<void> Controller::topic_changed(std::string topic) {
   if (!state_.topics.contains(topic)) {
     std::vector<std::string> one{topic};
     const bool added = co_await add_topics(std::move(one));
-    if (added && state_.topics.contains(topic)) co_await bring_online(due_elections(state_, topic));
+    if (added) co_await settle_topic(topic);
+    if (active_) announcer_.send(state_);
     co_return;
   }
   auto node = decode_topic(path, reply.value.data);
@@ -139,31 +129,25 @@ Task<void> Controller::topic_changed(std::string topic) {
   // A tool that knows no ids has rewritten the node: the id stays, the logs on disk carry it.
   const bool id_lost = !node->topic_id && known.node.topic_id;
   if (id_lost) node->topic_id = known.node.topic_id;
-  known.node = std::move(*node);
+  state_.put_node(topic, *node);
   if (id_lost) {
     std::vector<Operation> repair;
-    repair.push_back(Set{.path = path, .data = encode(known.node)});
+    repair.push_back(Set{.path = path, .data = encode(*node)});
     const auto repaired = co_await fenced_.commit(std::move(repair));
     if (!repaired.ok()) log_.warn("{} was left without its id: {}", path, store_code_name(repaired.code));
   }
-  co_await bring_online(due_elections(state_, topic));
+  co_await settle_topic(topic);
+  if (active_) announcer_.send(state_);
 }
 
-// Writes what was decided, and tells the brokers what then holds.
-Task<void> Controller::bring_online(std::vector<LeadershipChange> due) {
-  if (due.empty()) co_return;
-  std::set<base::TopicPartition> created;
-  for (const auto& change : due)
-    if (change.version == kNoState) created.insert(change.partition);
-  const auto changed = co_await fenced_.write_leadership(&state_, std::move(due));
-  if (!active_) co_return;
-  for (const auto& partition : changed) {
-    auto told = describe(state_, partition.topic, partition.partition);
-    announcer_.tell_metadata(told);
-    told.is_new = created.contains(partition);
-    announcer_.tell_leadership(std::move(told));
+Task<void> Controller::remove_children(std::string parent, std::vector<std::string> names) {
+  for (const auto& name : names) {
+    std::vector<Operation> removal;
+    removal.push_back(Remove{.path = parent + "/" + name});
+    const auto removed = co_await fenced_.commit(std::move(removal));
+    if (!removed.ok() && removed.code != StoreCode::no_node && !fenced_.lost())
+      log_.warn("{}/{} was not removed: {}", parent, name, store_code_name(removed.code));
   }
-  announcer_.send(state_);
 }
 
 }  // namespace replication

@@ -72,22 +72,25 @@ Task<void> Controller::change_all(TopicChange<Item> change, std::vector<Item> it
     co_return;
   }
   const auto repeated = repeated_names(items, change.topic);
-  std::vector<LeadershipChange> due;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (repeated.contains(results[i].name)) {
       refuse(results[i], base::fail(ErrorCode::invalid_request, "{}", change.repeated));
       continue;
     }
     co_await (this->*change.one)(items[i], options.validate_only, &results[i]);
-    if (results[i].code != ErrorCode::none || options.validate_only) continue;
-    auto elections = due_elections(state_, results[i].name);
-    std::ranges::move(elections, std::back_inserter(due));
   }
   if (options.validate_only) {
     done(std::move(results));
     co_return;
   }
-  co_await bring_online(std::move(due));
+  std::vector<LeadershipChange> due;
+  for (const auto& result : results)
+    if (result.code == ErrorCode::none) std::ranges::move(due_changes(state_, result.name), std::back_inserter(due));
+  const Decide again = [](const ControllerState& state, const base::TopicPartition& partition) {
+    return due_change(state, partition);
+  };
+  co_await lead(std::move(due), again);
+  if (active_) announcer_.send(state_);
   pending_.add(std::move(results), options.timeout, PendingAnswers::has_leaders, std::move(done));
 }
 
@@ -133,7 +136,7 @@ Task<void> Controller::create_one(NewTopic topic, bool validate_only, TopicResul
       co_return;
     }
     result->topic_id = node.topic_id.value_or(base::Uuid{});
-    state_.topics[topic.name] = TopicState{.node = std::move(node)};
+    state_.put_node(topic.name, std::move(node));
     watch_topic(topic.name);
     log_.info("topic {} created with {} partitions, {} replicas each", topic.name, partitions, factor);
   }
@@ -210,7 +213,7 @@ Task<void> Controller::expand_one(MorePartitions topic, bool validate_only, Topi
     result->code = code_of(written.code);
     co_return;
   }
-  state_.topics[topic.topic].node = std::move(node);
+  state_.put_node(topic.topic, std::move(node));
   log_.info("topic {} has {} partitions now", topic.topic, result->partitions);
 }
 

@@ -255,13 +255,15 @@ base::Result<TopicNode> decode_topic(std::string_view path, std::string_view tex
   return node;
 }
 
-// {"controller_epoch":7,"leader":1,"version":1,"leader_epoch":3,"isr":[1,2]}
+// {"controller_epoch":7,"leader":1,"version":1,"leader_epoch":3,"isr":[1,2]}, while recovering also
+// "leader_recovery_state":1
 std::string encode(const PartitionStateNode& node) {
   bj::object out{{"controller_epoch", node.controller_epoch},
                  {"leader", node.leader.raw},
                  {"version", node.version},
                  {"leader_epoch", node.leader_epoch.raw},
                  {"isr", ids_to_json(node.isr)}};
+  if (node.recovering) out.emplace("leader_recovery_state", 1);
   json::add_unknown(out, node.unknown);
   return bj::serialize(out);
 }
@@ -272,8 +274,9 @@ base::Result<PartitionStateNode> decode_partition_state(std::string_view path, s
   node.leader = base::BrokerId{in.number<std::int32_t>("leader")};
   node.leader_epoch = base::LeaderEpoch{in.number<std::int32_t>("leader_epoch")};
   node.isr = ids_from_json(in, in.array("isr"), "isr");
+  node.recovering = in.number_or<std::int32_t>("leader_recovery_state", 0) == 1;
   if (!in.ok()) return in.error();
-  node.unknown = in.without({"version", "controller_epoch", "leader", "leader_epoch", "isr"});
+  node.unknown = in.without({"version", "controller_epoch", "leader", "leader_epoch", "isr", "leader_recovery_state"});
   return node;
 }
 
@@ -344,25 +347,74 @@ base::Result<LogDirEventNode> decode_log_dir_event(std::string_view path, std::s
   return node;
 }
 
-// {"version":1,"partitions":[{"topic":"t","partition":0}]}
-std::string encode(const IsrChangeNode& node) {
-  bj::array partitions;
-  for (const auto& [topic, partition] : node.partitions)
-    partitions.push_back(bj::object{{"topic", topic}, {"partition", partition}});
-  return bj::serialize(bj::object{{"version", 1}, {"partitions", std::move(partitions)}});
+namespace {
+
+// {"topic":"t","partition":0}, which further fields may follow.
+base::TopicPartition partition_from_json(json::Object& in, const bj::object& entry) {
+  base::TopicPartition out;
+  const auto* topic = entry.if_contains("topic");
+  const auto* partition = entry.if_contains("partition");
+  if (!topic || !partition) {
+    in.fail("a partition without topic or number");
+    return out;
+  }
+  out = {in.to_text(*topic, "topic"), in.to_number<base::PartitionIndex>(*partition, "partition")};
+  if (out.partition < 0) in.fail("a partition below 0");
+  return out;
 }
-base::Result<IsrChangeNode> decode_isr_change(std::string_view path, std::string_view text) {
+bj::object partition_to_json(const base::TopicPartition& partition) {
+  return {{"topic", partition.topic}, {"partition", partition.partition}};
+}
+
+// {"version":1,"partitions":[{"topic":"t","partition":0}]}
+std::string encode_partitions(const std::vector<base::TopicPartition>& partitions) {
+  bj::array list;
+  for (const auto& partition : partitions) list.push_back(partition_to_json(partition));
+  return bj::serialize(bj::object{{"version", 1}, {"partitions", std::move(list)}});
+}
+template <class ListNode>
+base::Result<ListNode> decode_partitions(std::string_view path, std::string_view text) {
   json::Object in(path, text);
-  IsrChangeNode node;
+  ListNode node;
+  for (const auto& entry : in.array("partitions"))
+    node.partitions.push_back(partition_from_json(in, in.to_object(entry, "partitions")));
+  if (!in.ok()) return in.error();
+  return node;
+}
+
+}  // namespace
+
+std::string encode(const IsrChangeNode& node) { return encode_partitions(node.partitions); }
+base::Result<IsrChangeNode> decode_isr_change(std::string_view path, std::string_view text) {
+  return decode_partitions<IsrChangeNode>(path, text);
+}
+
+std::string encode(const PreferredElectionNode& node) { return encode_partitions(node.partitions); }
+base::Result<PreferredElectionNode> decode_preferred_election(std::string_view path, std::string_view text) {
+  return decode_partitions<PreferredElectionNode>(path, text);
+}
+
+// {"version":1,"partitions":[{"topic":"t","partition":0,"replicas":[1,2,3]}]}; Kafka's tool adds log_dirs, which only
+// the tool itself uses.
+std::string encode(const ReassignPartitionsNode& node) {
+  bj::array list;
+  for (const auto& [partition, replicas] : node.partitions) {
+    auto entry = partition_to_json(partition);
+    entry.emplace("replicas", ids_to_json(replicas));
+    list.push_back(std::move(entry));
+  }
+  return bj::serialize(bj::object{{"version", 1}, {"partitions", std::move(list)}});
+}
+base::Result<ReassignPartitionsNode> decode_reassign_partitions(std::string_view path, std::string_view text) {
+  json::Object in(path, text);
+  ReassignPartitionsNode node;
   for (const auto& value : in.array("partitions")) {
-    const auto& one = in.to_object(value, "partition");
-    const auto* topic = one.if_contains("topic");
-    const auto* partition = one.if_contains("partition");
-    if (!topic || !partition) {
-      in.fail("a partition without topic or number");
-      break;
-    }
-    node.partitions.push_back({in.to_text(*topic, "topic"), in.to_number<std::int32_t>(*partition, "partition")});
+    const auto& entry = in.to_object(value, "partitions");
+    auto partition = partition_from_json(in, entry);
+    const auto* replicas = entry.if_contains("replicas");
+    if (!replicas) in.fail("a partition without replicas");
+    if (!in.ok()) break;
+    node.partitions[std::move(partition)] = ids_from_json(in, in.to_array(*replicas, "replicas"), "replicas");
   }
   if (!in.ok()) return in.error();
   return node;

@@ -31,6 +31,8 @@ inline constexpr std::string_view kController = "/controller";
 inline constexpr std::string_view kControllerEpoch = "/controller_epoch";
 inline constexpr std::string_view kConfigChanges = "/config/changes";
 inline constexpr std::string_view kDeleteTopics = "/admin/delete_topics";
+inline constexpr std::string_view kReassignPartitions = "/admin/reassign_partitions";
+inline constexpr std::string_view kPreferredElection = "/admin/preferred_replica_election";
 inline constexpr std::string_view kIsrChanges = "/isr_change_notification";
 inline constexpr std::string_view kLogDirEvents = "/log_dir_event_notification";
 inline constexpr std::string_view kProducerIdBlock = "/latest_producer_id_block";
@@ -104,7 +106,8 @@ struct PartitionStateNode {
   base::BrokerId leader = base::kNoBroker;
   base::LeaderEpoch leader_epoch{0};
   std::vector<base::BrokerId> isr{};
-  std::string unknown{};  // leader_recovery_state among others
+  bool recovering = false;  // its leader was not in sync when it was elected, and is not through with what follows
+  std::string unknown{};
 
   bool operator==(const PartitionStateNode&) const = default;
 };
@@ -133,6 +136,16 @@ struct LogDirEventNode {
 // /isr_change_notification/isr_change_<n>: their leaders have changed the in-sync sets of these.
 struct IsrChangeNode {
   std::vector<base::TopicPartition> partitions{};
+};
+
+// /admin/preferred_replica_election: these are to be led by the first of their replicas.
+struct PreferredElectionNode {
+  std::vector<base::TopicPartition> partitions{};
+};
+
+// /admin/reassign_partitions: where replicas are to be.
+struct ReassignPartitionsNode {
+  std::map<base::TopicPartition, std::vector<base::BrokerId>> partitions{};
 };
 
 // /latest_producer_id_block
@@ -183,6 +196,12 @@ base::Result<LogDirEventNode> decode_log_dir_event(std::string_view path, std::s
 
 std::string encode(const IsrChangeNode& node);
 base::Result<IsrChangeNode> decode_isr_change(std::string_view path, std::string_view json);
+
+std::string encode(const PreferredElectionNode& node);
+base::Result<PreferredElectionNode> decode_preferred_election(std::string_view path, std::string_view json);
+
+std::string encode(const ReassignPartitionsNode& node);
+base::Result<ReassignPartitionsNode> decode_reassign_partitions(std::string_view path, std::string_view json);
 
 std::string encode(const ProducerIdBlockNode& node);
 base::Result<ProducerIdBlockNode> decode_producer_id_block(std::string_view path, std::string_view json);
