@@ -120,6 +120,7 @@ Task<void> Controller::brokers_came(std::set<base::BrokerId> came, Brokers all) 
     announcer_.tell_metadata(told);
   }
   announcer_.send(state_);
+  co_await resume_moves(came);
   co_await resume_deletions();
 }
 

@@ -20,7 +20,11 @@ Controller::Controller(ControllerSettings settings, MetadataStore& store, base::
       metadata_(metadata),
       announcer_(
           {.self = settings_.broker, .remote = settings_.announcing}, loop, peers, std::move(announcements),
-          {.metadata_told = [this] { pending_.check(); },
+          {.metadata_told =
+               [this] {
+                 pending_.check();
+                 pending_elections_.check();
+               },
            .replicas_lost =
                [this](base::BrokerId broker, std::vector<base::TopicPartition> replicas) {
                  enqueue("replicas lost",
@@ -37,7 +41,9 @@ Controller::Controller(ControllerSettings settings, MetadataStore& store, base::
                [this](base::BrokerId broker) {
                  enqueue("broker behind", [this, broker] { return tell_everything(broker); });
                }}),
-      pending_(loop, metadata) {}
+      pending_(loop, metadata),
+      pending_elections_(loop, metadata),
+      balance_timer_(loop.make_timer()) {}
 
 // ---- the queue -----------------------------------------------------------------------------------------------------
 
@@ -60,6 +66,7 @@ void Controller::stop() {
     stopping_ = true;
     drop_queue();
     pending_.close(base::ErrorCode::not_controller);
+    pending_elections_.close(base::ErrorCode::not_controller);
     controller_watch_.reset();
     forget();
   });
@@ -183,6 +190,7 @@ void Controller::forget() {
   topic_watches_.clear();
   broker_watches_.clear();
   removing_.clear();
+  balance_timer_->cancel();
 }
 
 Task<bool> Controller::take_office() {
@@ -205,7 +213,11 @@ Task<bool> Controller::take_office() {
   if (!active_ || fenced_.lost()) co_return false;
   tell_all_leaderships();
   announcer_.send(state_);
+  co_await reassignment_asked();
+  co_await resume_moves({});
   co_await resume_deletions();
+  co_await preferred_election_asked();
+  balance_after(std::chrono::seconds(5));
   log_.info("controller ready: {} brokers, {} topics, {} being deleted", state_.brokers.size(), state_.topics.size(),
             state_.deleting.size());
   co_return !fenced_.lost();

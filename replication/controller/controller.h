@@ -12,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -27,9 +28,11 @@
 #include "replication/cluster/metadata.h"
 #include "replication/controller/alter_partition.h"
 #include "replication/controller/announce.h"
+#include "replication/controller/cluster_requests.h"
 #include "replication/controller/fenced_store.h"
 #include "replication/controller/partition_steps.h"
 #include "replication/controller/pending_answers.h"
+#include "replication/controller/reassignment.h"
 #include "replication/controller/state.h"
 #include "replication/controller/topic_requests.h"
 #include "replication/coordination/async_store.h"
@@ -49,6 +52,12 @@ struct ControllerSettings {
   FeatureNode features{};
   // inter.broker.protocol.version 3.2 and later.
   bool marks_recovery = false;
+  // Give partitions back to their preferred leaders; none: auto.leader.rebalance.enable is false.
+  struct Balance {
+    std::chrono::seconds interval{300};
+    std::int32_t percentage = 10;  // of the partitions a broker is preferred for, led elsewhere
+  };
+  std::optional<Balance> balance{};
   // unclean.leader.election.enable where a topic does not say otherwise. Null: false.
   std::function<bool()> unclean_elections{};
   std::function<base::Status(const ConfigEntries&)> check_topic_config{};
@@ -81,7 +90,7 @@ class Controller {
 
   // Requests of clients: from any thread; answered on the loop, one result per item asked for and in that order, when
   // the change shows or at the timeout. A broker that is not the controller answers `not_controller`.
-  using Done = PendingAnswers::Done;
+  using Done = PendingAnswers<TopicResult>::Done;
   void create_topics(std::vector<NewTopic> topics, TopicRequestOptions options, Done done);
   // By name or by id.
   using TopicKey = std::variant<std::string, base::Uuid>;
@@ -90,6 +99,13 @@ class Controller {
 
   // Leaders ask for other in-sync sets.
   void alter_partition(AlterPartition request, std::function<void(AlterPartitionReply)> done);
+  // A broker is about to stop.
+  void shut_down(base::BrokerId broker, std::int64_t epoch, std::function<void(ShutdownReply)> done);
+  void elect_leaders(ElectionRequest wanted, std::function<void(PartitionResults)> done);
+  void reassign(std::vector<WantedReplicas> wanted, std::function<void(PartitionResults)> done);
+  // None: all that move.
+  void list_reassignments(std::optional<std::vector<base::TopicPartition>> partitions,
+                          std::function<void(MovingPartitions)> done);
   // A topic's configuration, or without a name the brokers', has come to allow unclean elections. Any thread.
   void unclean_elections_enabled(std::optional<std::string> topic);
 
@@ -143,6 +159,26 @@ class Controller {
   Task<void> settle_topic(std::string topic);
   Task<void> settle_all(std::string why);
   Task<UncleanTopics> unclean_among(std::set<std::string> topics);
+  Task<void> elect_now(ElectionRequest wanted, std::function<void(PartitionResults)> done);
+  Task<std::vector<PartitionResult>> elect_among(ElectionType type, std::vector<base::TopicPartition> partitions);
+  bool needs_election(ElectionType type, const base::TopicPartition& partition) const;
+  Task<void> preferred_election_asked();
+  void balance_after(std::chrono::seconds time);
+  Task<void> balance();
+
+  // ---- a broker stops (shutdown.cc)
+  Task<void> hand_over_all(base::BrokerId broker, std::int64_t epoch, std::function<void(ShutdownReply)> done);
+
+  // ---- replicas move (reassignments.cc)
+  Task<void> reassign_now(std::vector<WantedReplicas> wanted, std::function<void(PartitionResults)> done);
+  Task<void> list_moves(std::optional<std::vector<base::TopicPartition>> partitions,
+                        std::function<void(MovingPartitions)> done);
+  Task<void> reassignment_asked();
+  Task<void> forget_moves(std::set<base::TopicPartition> over);
+  Task<std::map<base::TopicPartition, base::ErrorCode>> start_moves(std::map<base::TopicPartition, ReplicaMove> wanted);
+  void remove_replica(base::BrokerId id, const base::TopicPartition& partition);
+  Task<void> complete_moves();
+  Task<void> resume_moves(std::set<base::BrokerId> came);
 
   // ---- leaders' in-sync sets (isr_requests.cc)
   Task<void> alter_in_sync_sets(AlterPartition request, std::function<void(AlterPartitionReply)> done);
@@ -200,7 +236,9 @@ class Controller {
   ControllerState state_;
   FencedStore fenced_{async_};
   Announcer announcer_;
-  PendingAnswers pending_;
+  PendingAnswers<TopicResult> pending_;
+  PendingAnswers<PartitionResult> pending_elections_;
+  std::unique_ptr<base::Timer> balance_timer_;
   // Topics whose replicas are being removed: those that have not been yet.
   using Replica = std::pair<base::BrokerId, base::TopicPartition>;
   std::map<std::string, std::set<Replica>, std::less<>> removing_;

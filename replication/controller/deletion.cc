@@ -61,7 +61,7 @@ Task<void> Controller::mark_deleted(std::vector<TopicKey> topics, std::chrono::m
   }
   if (active_) co_await deletions_changed();
   co_await resume_deletions();
-  pending_.add(std::move(results), timeout, PendingAnswers::is_gone, std::move(done));
+  pending_.add(std::move(results), timeout, shows_no_topic, std::move(done));
 }
 
 // Takes in the markers that stand in the store.

@@ -138,7 +138,9 @@ Task<void> Controller::alter_in_sync_sets(AlterPartition request, std::function<
   done(std::move(reply));
   for (const auto& partition : granted) announcer_.tell_metadata(describe(state_, partition));
   for (const auto& partition : written.found) announcer_.tell_metadata(describe(state_, partition));
-  if (!granted.empty() || !written.found.empty()) announcer_.send(state_);
+  if (granted.empty() && written.found.empty()) co_return;
+  announcer_.send(state_);
+  co_await complete_moves();
 }
 
 // Below inter-broker protocol 2.7-IV2 leaders write the sets themselves, and say afterwards that they did.
@@ -168,6 +170,7 @@ Task<void> Controller::in_sync_sets_changed() {
   if (!active_ || !read) co_return;
   for (const auto& partition : changed) announcer_.tell_metadata(describe(state_, partition));
   announcer_.send(state_);
+  co_await complete_moves();
   co_await remove_children(parent, names.value);
 }
 

@@ -20,6 +20,12 @@ void Controller::watch_cluster() {
   cluster_watches_.push_back(store_.watch_children(std::string(paths::kIsrChanges), [this] {
     enqueue_once("in-sync sets", [this] { return in_sync_sets_changed(); });
   }));
+  cluster_watches_.push_back(store_.watch_data(std::string(paths::kReassignPartitions), [this] {
+    enqueue_once("reassignment asked", [this] { return reassignment_asked(); });
+  }));
+  cluster_watches_.push_back(store_.watch_data(std::string(paths::kPreferredElection), [this] {
+    enqueue_once("preferred election asked", [this] { return preferred_election_asked(); });
+  }));
 }
 
 void Controller::watch_topic(const std::string& topic) {
@@ -129,6 +135,12 @@ Task<void> Controller::topic_changed(std::string topic) {
   // A tool that knows no ids has rewritten the node: the id stays, the logs on disk carry it.
   const bool id_lost = !node->topic_id && known.node.topic_id;
   if (id_lost) node->topic_id = known.node.topic_id;
+  // Partitions are added here; those there are move by request only.
+  for (const auto& [partition, replicas] : known.node.replicas) {
+    if (move_of(*node, partition) != move_of(known.node, partition))
+      log_.warn("the replicas of {}-{} were changed in the metadata store; that is ignored", topic, partition);
+    put_move(*node, partition, move_of(known.node, partition));
+  }
   state_.put_node(topic, *node);
   if (id_lost) {
     std::vector<Operation> repair;

@@ -91,7 +91,7 @@ Task<void> Controller::change_all(TopicChange<Item> change, std::vector<Item> it
   };
   co_await lead(std::move(due), again);
   if (active_) announcer_.send(state_);
-  pending_.add(std::move(results), options.timeout, PendingAnswers::has_leaders, std::move(done));
+  pending_.add(std::move(results), options.timeout, shows_leaders, std::move(done));
 }
 
 void Controller::create_topics(std::vector<NewTopic> topics, TopicRequestOptions options, Done done) {

@@ -95,7 +95,7 @@ TEST_CASE("a topic node is read in all versions and keeps what it does not know"
         R"("topic_id":"MkU3OEVBNTcwNTJENDM2Qg","observers":{"0":[3]},"note":"x"})");
 }
 
-TEST_CASE("a partition state keeps the recovery state it does not know") {
+TEST_CASE("a partition state names the recovery state only while it recovers") {
   const std::string plain = R"({"controller_epoch":7,"leader":1,"version":1,"leader_epoch":3,"isr":[1,2]})";
   auto state = decode_partition_state("p", plain).value();
   CHECK(state.controller_epoch == 7);
@@ -105,6 +105,32 @@ TEST_CASE("a partition state keeps the recovery state it does not know") {
   const std::string recovering =
       R"({"controller_epoch":7,"leader":-1,"version":1,"leader_epoch":3,"isr":[1],"leader_recovery_state":1})";
   CHECK(encode(decode_partition_state("p", recovering).value()) == recovering);
+  CHECK(decode_partition_state("p", recovering)->recovering);
+  CHECK_FALSE(state.recovering);
+}
+
+TEST_CASE("what tools write to start elections and reassignments is read, and nonsense refused") {
+  const std::string election =
+      R"({"version":1,"partitions":[{"topic":"t","partition":3},{"topic":"u","partition":0}]})";
+  const auto preferred = decode_preferred_election("p", election).value();
+  CHECK(preferred.partitions == std::vector<base::TopicPartition>{{"t", 3}, {"u", 0}});
+  CHECK(encode(preferred) == election);
+  const std::string moves = R"({"version":1,"partitions":[{"topic":"t","partition":0,"replicas":[2,1]}]})";
+  const auto wanted = decode_reassign_partitions("p", moves).value();
+  CHECK(wanted.partitions.at({"t", 0}) == std::vector{BrokerId{2}, BrokerId{1}});
+  CHECK(encode(wanted) == moves);
+  CHECK(decode_reassign_partitions(
+            "p", R"({"version":1,"partitions":[{"topic":"t","partition":0,"replicas":[2],"log_dirs":["any"]}]})")
+            .ok());
+  for (const char* broken :
+       {"", "x", "[]", "{}", R"({"partitions":{}})", R"({"partitions":[1]})", R"({"partitions":[{"topic":"t"}]})",
+        R"({"partitions":[{"partition":0}]})", R"({"partitions":[{"topic":1,"partition":0}]})",
+        R"({"partitions":[{"topic":"t","partition":"0"}]})", R"({"partitions":[{"topic":"t","partition":-1}]})"}) {
+    CHECK_FALSE(decode_preferred_election("p", broken).ok());
+    CHECK_FALSE(decode_reassign_partitions("p", broken).ok());
+  }
+  CHECK_FALSE(decode_reassign_partitions("p", R"({"partitions":[{"topic":"t","partition":0}]})").ok());
+  CHECK_FALSE(decode_reassign_partitions("p", R"({"partitions":[{"topic":"t","partition":0,"replicas":["1"]}]})").ok());
 }
 
 TEST_CASE("the smaller nodes are Kafka's too") {
