@@ -131,6 +131,7 @@ Task<void> Controller::tell_everything(base::BrokerId broker) {
   for (const auto& partition : partitions_on(state_, {broker}))
     announcer_.tell_leadership({broker}, describe(state_, partition));
   announcer_.send(state_);
+  co_await resume_deletions();
 }
 
 }  // namespace replication

@@ -43,27 +43,19 @@ std::vector<FencedStore::Step> FencedStore::steps_of(const Chunk& chunk, const C
     if (parents.insert(path).second) steps.push_back({Create{.path = std::move(path)}, change, false});
   };
   for (std::size_t i = 0; i < chunk.changes.size(); ++i) {
-    const auto& [partition, node, version] = chunk.changes[i];
+    const auto& change = chunk.changes[i];
+    const auto& partition = change.partition;
     std::string path = paths::partition_state(partition.topic, partition.partition);
-    if (version != kNoState) {
-      steps.push_back({Set{.path = std::move(path), .data = encode(node), .version = version}, i, true});
+    if (change.version != kNoState) {
+      steps.push_back({Set{.path = std::move(path), .data = encode(change.node), .version = change.version}, i, true});
       continue;
     }
     if (!state.topics.find(partition.topic)->second.has_partitions_node)
       parent(paths::topic_partitions(partition.topic), i);
     parent(paths::partition(partition.topic, partition.partition), i);
-    steps.push_back({Create{.path = std::move(path), .data = encode(node)}, i, true});
+    steps.push_back({Create{.path = std::move(path), .data = encode(change.node)}, i, true});
   }
   return steps;
-}
-
-bool FencedStore::is_of_this_reign(const ControllerState& state, const base::TopicPartition& partition,
-                                   const PartitionStateNode& node) {
-  if (node.controller_epoch <= state.epoch) return true;
-  log_.info("controller epoch {} has written {}: this one ({}) writes nothing more", node.controller_epoch, partition,
-            state.epoch);
-  lost_ = true;
-  return false;
 }
 
 // Someone was first: a leader that changed its in-sync set, or our own write whose answer was lost. What is there
@@ -81,7 +73,11 @@ Task<void> FencedStore::adopt(ControllerState* state, LeadershipChange refused, 
     log_.error("{} stays as it was told last: {}", partition, node.error().detail);
     co_return;
   }
-  if (!is_of_this_reign(*state, partition, *node)) co_return;
+  if (node->controller_epoch > state->epoch) {
+    log_.error("{} was written by controller epoch {}, and this is {}: it is left alone", partition,
+               node->controller_epoch, state->epoch);
+    co_return;
+  }
   const bool ours = *node == refused.node;
   auto& topic = state->topics[partition.topic];
   topic.has_partitions_node = true;
@@ -157,7 +153,6 @@ Task<bool> FencedStore::read_leadership(ControllerState* state, std::vector<base
       if (!known) topic->second.unreadable.insert(partitions[i].partition);
       continue;
     }
-    if (!is_of_this_reign(*state, partitions[i], *node)) co_return false;
     topic->second.unreadable.erase(partitions[i].partition);
     topic->second.partitions[partitions[i].partition] = {std::move(*node), replies[i].value.stat.version};
   }

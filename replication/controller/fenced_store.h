@@ -54,9 +54,6 @@ class FencedStore {
   static std::vector<Step> steps_of(const Chunk& chunk, const ControllerState& state);
   Task<bool> write_chunk(ControllerState* state, Chunk* chunk, Written* written);
   Task<void> adopt(ControllerState* state, LeadershipChange refused, Written* written);
-  // False: a newer controller has written it, which ends this reign.
-  bool is_of_this_reign(const ControllerState& state, const base::TopicPartition& partition,
-                        const PartitionStateNode& node);
 
   AsyncStore store_;
   std::int32_t epoch_version_ = 0;

@@ -1,5 +1,7 @@
 // Replicas are moved: what begins, what goes on, what ends. Each step is written before it is told, the topic node
 // first when a move begins and last when it ends, so that whoever is controller next goes on from there.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "replication/controller/controller.h"
@@ -103,7 +105,8 @@ Task<void> Controller::reassignment_asked() {
     log_.error("a reassignment is dropped: {}", node.error().detail);
     std::vector<Operation> removal;
     removal.push_back(Remove{.path = path, .version = found.value.stat.version});
-    co_await fenced_.commit(std::move(removal));
+    const auto removed = co_await fenced_.commit(std::move(removal));
+    if (!removed.ok() && !fenced_.lost()) log_.warn("{} was not removed: {}", path, store_code_name(removed.code));
     co_return;
   }
   std::map<TopicPartition, ReplicaMove> moves;
