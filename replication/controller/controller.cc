@@ -197,7 +197,8 @@ Task<bool> Controller::take_office() {
   co_await ensure_feature_node();
   watch_cluster();
   // What these tell is read with everything else, or shows in the answers to the first announcement.
-  for (const auto& parent : {std::string(paths::kLogDirEvents), std::string(paths::kIsrChanges)}) {
+  const std::vector<std::string> reports{std::string(paths::kLogDirEvents), std::string(paths::kIsrChanges)};
+  for (const auto& parent : reports) {
     const auto events = co_await async_.children(parent);
     co_await remove_children(parent, events.value);
   }
@@ -214,7 +215,8 @@ Task<bool> Controller::take_office() {
   tell_all_leaderships();
   announcer_.send(state_);
   co_await reassignment_asked();
-  co_await resume_moves({});
+  std::set<base::BrokerId> nobody_in_particular;
+  co_await resume_moves(std::move(nobody_in_particular));
   co_await resume_deletions();
   co_await preferred_election_asked();
   balance_after(std::chrono::seconds(5));

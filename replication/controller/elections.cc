@@ -36,19 +36,22 @@ Task<void> Controller::lead(std::vector<LeadershipChange> due, Decide again) {
 
 // What the brokers that live demand of every partition.
 Task<void> Controller::settle() {
-  const auto unclean = co_await unclean_among(stuck_topics(state_));
+  auto stuck = stuck_topics(state_);
+  const auto unclean = co_await unclean_among(std::move(stuck));
   if (!active_) co_return;
   const Decide decide = [unclean](const ControllerState& state, const base::TopicPartition& partition) {
     return due_change(state, partition, unclean);
   };
-  co_await lead(due_changes(state_, unclean), decide);
+  auto due = due_changes(state_, unclean);
+  co_await lead(std::move(due), decide);
 }
 
 Task<void> Controller::settle_topic(std::string topic) {
   const Decide decide = [](const ControllerState& state, const base::TopicPartition& partition) {
     return due_change(state, partition);
   };
-  co_await lead(due_changes(state_, topic), decide);
+  auto due = due_changes(state_, topic);
+  co_await lead(std::move(due), decide);
 }
 
 // Of these, those whose configuration, or the brokers', allows it.

@@ -160,7 +160,7 @@ TEST_CASE("a broker that has registered anew has left and has come") {
   CHECK_FALSE(compare(before, now).moved);
   now.erase(BrokerId{1});
   now[BrokerId{2}].epoch = 9;
-  now[BrokerId{3}].rack = "r";
+  now[BrokerId{3}].rack = std::string("r");
   now[BrokerId{4}] = {.id = BrokerId{4}, .epoch = 8};
   const auto changes = compare(before, now);
   CHECK(changes.left == std::set{BrokerId{1}, BrokerId{2}});
