@@ -96,6 +96,19 @@ void add_partition_metrics(Metrics& metrics, const replication::PartitionTable& 
               [&replicas] { return number(replicas.deleted_bytes().get()); });
 }
 
+void add_follower_metrics(Metrics& metrics, const replication::FetcherManager& fetchers) {
+  metrics.add({"weir_followed_partitions", "partitions", "Replicas here that follow a leader elsewhere"},
+              [&fetchers] { return number(fetchers.followed()); });
+  metrics.add({"weir_follower_max_lag_offsets", "offsets",
+               "How far the replica here that is farthest behind its leader's high watermark is behind it"},
+              [&fetchers] { return number(fetchers.progress().max_lag()); });
+  metrics.add({"weir_follower_failed_partitions", "partitions",
+               "Replicas here that wait for the controller because their leader has left their leader epoch"},
+              [&fetchers] { return number(fetchers.progress().failed.load()); });
+  metrics.add({"weir_follower_received_bytes_total", "bytes", "Records fetched from leaders"},
+              [&fetchers] { return number(fetchers.progress().bytes.get()); });
+}
+
 void add_network_metrics(Metrics& metrics, const SocketServer& sockets) {
   const auto total = [&](std::string name, std::string unit, std::string help, std::uint64_t NetworkTotals::*count) {
     metrics.add({std::move(name), std::move(unit), std::move(help)},

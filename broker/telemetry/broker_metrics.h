@@ -11,6 +11,7 @@
 #include "broker/network/socket_server.h"
 #include "replication/controller/controller.h"
 #include "replication/coordination/metadata_store.h"
+#include "replication/follower/fetcher_manager.h"
 #include "replication/partition/replicas.h"
 #include "storage/clean/service.h"
 #include "storage/dirs/log_dirs.h"
@@ -22,6 +23,7 @@ void add_directory_metrics(base::Metrics& metrics, const storage::LogDirs& dirs,
 void add_cleaner_metrics(base::Metrics& metrics, const storage::CleanService& cleaner);
 void add_partition_metrics(base::Metrics& metrics, const replication::PartitionTable& partitions,
                            const replication::Replicas& replicas);
+void add_follower_metrics(base::Metrics& metrics, const replication::FetcherManager& fetchers);
 void add_network_metrics(base::Metrics& metrics, const SocketServer& sockets);
 void add_request_metrics(base::Metrics& metrics, const ApiTable& apis, const FetchServices& fetch);
 void add_controller_metrics(base::Metrics& metrics, const replication::Controller& controller);
