@@ -57,10 +57,11 @@ void Announcer::follow(const ControllerState& state) {
     const auto endpoint = std::ranges::find(broker.endpoints, settings_.remote.listener, &Endpoint::listener);
     const auto known = remotes_.find(id);
     if (endpoint == broker.endpoints.end()) {
-      if (known == remotes_.end())
+      if (known == remotes_.end() && unreachable_.insert(id).second)
         log_.error("broker {} has no listener {}: it cannot be told anything", id, settings_.remote.listener);
       continue;
     }
+    unreachable_.erase(id);
     if (known == remotes_.end())
       open(broker, *endpoint);
     else if (known->second.endpoint != *endpoint)

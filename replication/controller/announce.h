@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "base/logging.h"
@@ -73,6 +74,7 @@ class Announcer {
   AnnouncementBatch batch_;
   std::shared_ptr<BrokerChannel> local_;
   std::map<base::BrokerId, Remote> remotes_;
+  std::set<base::BrokerId> unreachable_;  // without that listener; said once
   const base::Logger log_{"weir.Controller"};
 };
 

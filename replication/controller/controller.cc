@@ -189,6 +189,7 @@ void Controller::forget() {
   cluster_watches_.clear();
   topic_watches_.clear();
   broker_watches_.clear();
+  move_watches_.clear();
   removing_.clear();
   balance_timer_->cancel();
 }

@@ -52,6 +52,8 @@ struct ControllerSettings {
   FeatureNode features{};
   // inter.broker.protocol.version 3.2 and later.
   bool marks_recovery = false;
+  // Below 2.7-IV2 leaders write their in-sync sets themselves.
+  bool leaders_write_sets = false;
   // Give partitions back to their preferred leaders; none: auto.leader.rebalance.enable is false.
   struct Balance {
     std::chrono::seconds interval{300};
@@ -179,6 +181,8 @@ class Controller {
   void remove_replica(base::BrokerId id, const base::TopicPartition& partition);
   Task<void> complete_moves();
   Task<void> resume_moves(std::set<base::BrokerId> came);
+  void watch_moves();
+  Task<void> moving_sets_changed();
 
   // ---- leaders' in-sync sets (isr_requests.cc)
   Task<void> alter_in_sync_sets(AlterPartition request, std::function<void(AlterPartitionReply)> done);
@@ -246,6 +250,7 @@ class Controller {
   std::vector<WatchHandle> cluster_watches_;
   std::map<std::string, WatchHandle, std::less<>> topic_watches_;
   std::map<base::BrokerId, WatchHandle> broker_watches_;
+  std::map<base::TopicPartition, WatchHandle> move_watches_;
 };
 
 }  // namespace replication

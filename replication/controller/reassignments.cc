@@ -201,7 +201,29 @@ Task<std::map<TopicPartition, ErrorCode>> Controller::start_moves(std::map<Topic
       if (std::ranges::find(now, id) == now.end()) remove_replica(id, partition);
   }
   announcer_.send(state_);
+  watch_moves();
   co_return failed;
+}
+
+// Leaders that write their sets themselves report it late: whatever moves is watched.
+void Controller::watch_moves() {
+  if (!settings_.leaders_write_sets) return;
+  const auto moving = moving_partitions(state_);
+  for (const auto& partition : moving) {
+    auto& watch = move_watches_[partition];
+    if (!watch)
+      watch = store_.watch_data(paths::partition_state(partition.topic, partition.partition),
+                                [this] { enqueue_once("moving sets", [this] { return moving_sets_changed(); }); });
+  }
+  const std::set<TopicPartition> still(moving.begin(), moving.end());
+  std::erase_if(move_watches_, [&](const auto& watch) { return !still.contains(watch.first); });
+}
+
+Task<void> Controller::moving_sets_changed() {
+  if (!active_) co_return;
+  auto moving = moving_partitions(state_);
+  const bool read = co_await fenced_.read_leadership(&state_, std::move(moving));
+  if (active_ && read) co_await complete_moves();
 }
 
 void Controller::remove_replica(base::BrokerId id, const TopicPartition& partition) {
@@ -262,6 +284,7 @@ Task<void> Controller::complete_moves() {
     if (!written.ok() && !fenced_.lost())
       log_.warn("{} still holds a reassignment that is over: {}", paths::topic(name), store_code_name(written.code));
   }
+  watch_moves();
   co_await forget_moves(ended);
   co_await resume_deletions();
 }
@@ -281,6 +304,7 @@ Task<void> Controller::resume_moves(std::set<base::BrokerId> came) {
   co_await lead(std::move(due), again);
   if (!active_) co_return;
   announcer_.send(state_);
+  watch_moves();
   co_await complete_moves();
 }
 
