@@ -35,7 +35,8 @@ replication::IsrChange isr_change(const AlterPartitionRequest::Topic& topic,
 AlterPartitionResponse::Topic::Partition answer_to(base::PartitionIndex partition,
                                                    const base::Result<replication::IsrOutcome>& outcome,
                                                    std::int16_t version) {
-  AlterPartitionResponse::Topic::Partition out{.partition_index = partition};
+  AlterPartitionResponse::Topic::Partition out;
+  out.partition_index = partition;
   if (!outcome) {
     out.error_code = outcome.error().code;
     if (out.error_code == ErrorCode::ineligible_replica && version < kIneligibleReplicaSince)

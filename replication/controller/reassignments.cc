@@ -183,6 +183,7 @@ Task<std::map<TopicPartition, ErrorCode>> Controller::start_moves(std::map<Topic
     return true;
   });
 
+  watch_moves();
   std::vector<LeadershipChange> due;
   for (const auto& [partition, from] : before) {
     log_.info("replicas of {} move from [{}] to [{}]", partition, fmt::join(from.origin(), ", "),
@@ -201,11 +202,11 @@ Task<std::map<TopicPartition, ErrorCode>> Controller::start_moves(std::map<Topic
       if (std::ranges::find(now, id) == now.end()) remove_replica(id, partition);
   }
   announcer_.send(state_);
-  watch_moves();
   co_return failed;
 }
 
-// Leaders that write their sets themselves report it late: whatever moves is watched.
+// Leaders that write their sets themselves report it late: whatever moves is watched. Before its state is written: what
+// a leader writes before that is found then, and what it writes afterwards is told.
 void Controller::watch_moves() {
   if (!settings_.leaders_write_sets) return;
   const auto moving = moving_partitions(state_);
@@ -292,6 +293,7 @@ Task<void> Controller::complete_moves() {
 // Those under way when this broker became the controller, or when one of the brokers they wait for came.
 Task<void> Controller::resume_moves(std::set<base::BrokerId> came) {
   if (!active_ || fenced_.lost()) co_return;
+  watch_moves();
   std::vector<LeadershipChange> due;
   for (const auto& partition : moving_partitions(state_)) {
     const auto target = move_of(state_.find_topic(partition.topic)->node, partition.partition).target();
@@ -304,7 +306,6 @@ Task<void> Controller::resume_moves(std::set<base::BrokerId> came) {
   co_await lead(std::move(due), again);
   if (!active_) co_return;
   announcer_.send(state_);
-  watch_moves();
   co_await complete_moves();
 }
 
