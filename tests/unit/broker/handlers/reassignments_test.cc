@@ -34,11 +34,11 @@ struct Bench : HandlerBench {
     const auto made = ask<protocol::CreateTopicsResponse>(create, request, 7);
     REQUIRE(made.topics.at(0).error_code == ErrorCode::none);
   }
-  AlterPartitionReassignmentsResponse move(const std::string& topic, int partition, Replicas replicas) {
+  AlterPartitionReassignmentsResponse move(const std::string& topic, int partition, Replicas to) {
     AlterPartitionReassignmentsRequest request;
     auto& asked = request.topics.emplace_back();
     asked.name = topic;
-    asked.partitions.push_back({partition, std::move(replicas)});
+    asked.partitions.push_back({partition, std::move(to)});
     return ask<AlterPartitionReassignmentsResponse>(alter, request, 0);
   }
   ElectLeadersResponse elections(std::optional<std::vector<ElectLeadersRequest::TopicPartition>> partitions,
