@@ -12,6 +12,13 @@ namespace {
 
 // A request that has waited so long at the leader waits for records; a shorter one may just be on its way.
 constexpr base::Duration kPatience = std::chrono::milliseconds(20);
+// We may hear of a new leader before it does itself: what its first answers say will soon be over. 40, 80, ... ms.
+constexpr base::Duration kEarly = std::chrono::milliseconds(40);
+
+bool may_not_know_yet(ErrorCode code) {
+  return code == ErrorCode::not_leader_or_follower || code == ErrorCode::unknown_leader_epoch ||
+         code == ErrorCode::unknown_topic_or_partition || code == ErrorCode::unknown_topic_id;
+}
 
 }  // namespace
 
@@ -103,7 +110,7 @@ void Fetcher::add(Follow follow) {
   if (fresh->throttled) throttled_.push_back(fresh);
   mark_changed(fresh);
   begin(fresh);
-  newcomer();
+  newcomer(fresh);
 }
 
 void Fetcher::unfollow(const std::vector<base::TopicPartition>& replicas) {
@@ -189,12 +196,13 @@ void Fetcher::choose(const Ptr& replica) {
   });
 }
 
-void Fetcher::delay(const Ptr& replica) {
+void Fetcher::delay(const Ptr& replica, base::Duration wait) {
   enter(replica, State::delayed);
-  const auto until = services_.clock.now() + settings_.back_off;
-  const bool first = delayed_.empty();
+  replica->is_early = wait < settings_.back_off;
+  const auto until = services_.clock.now() + wait;
+  const bool first = delayed_.empty() || until < delayed_.begin()->first;
   delayed_.emplace(until, std::pair(replica, replica->round));
-  if (first) delay_timer_->arm(settings_.back_off, [this] { end_delays(); });
+  if (first) delay_timer_->arm(wait, [this] { end_delays(); });
 }
 
 void Fetcher::end_delays() {
@@ -202,7 +210,10 @@ void Fetcher::end_delays() {
   while (!delayed_.empty() && delayed_.begin()->first <= now) {
     const auto [replica, round] = delayed_.begin()->second;
     delayed_.erase(delayed_.begin());
-    if (!replica->gone && replica->round == round) begin(replica);
+    if (replica->gone || replica->round != round) continue;
+    begin(replica);
+    // What fails for long must not disturb those at rest.
+    if (replica->is_early) newcomer(replica);
   }
   if (!delayed_.empty()) delay_timer_->arm(delayed_.begin()->first - now, [this] { end_delays(); });
   go_on();
@@ -249,7 +260,9 @@ void Fetcher::refused(const Ptr& replica, ErrorCode code) {
   }
   if (note_trouble(replica, code))
     log_.info("{} {}: leader {} answers {}", who(), replica->name(), place_.leader.id, base::error_name(code));
-  delay(replica);
+  if (!may_not_know_yet(code) || replica->early_tries == 0) return delay(replica);
+  const auto wait = kEarly * (1 << (kEarlyTries - replica->early_tries--));
+  delay(replica, std::min<base::Duration>(wait, settings_.back_off));
 }
 
 // ---- what comes next ----
@@ -262,17 +275,18 @@ void Fetcher::go_on() {
 
 // Who has just come need not wait until the request under way is answered, if that one waits for records: only
 // replicas that ask are in sync.
-void Fetcher::newcomer() {
+void Fetcher::newcomer(const Ptr& replica) {
   if (asking_ != Asking::fetch || digest_) return;
+  if (replica->state != State::fetching && replica->state != State::comparing) return;
   const auto now = services_.clock.now();
-  const auto at = std::max(asked_at_ + kPatience, gave_up_at_ + settings_.max_wait);
-  newcomer_timer_->arm(std::max(at - now, base::Duration::zero()), [this, question = question_] {
+  const auto wait = std::max(asked_at_ + kPatience - now, may_give_up_.wait(now, settings_.max_wait));
+  newcomer_timer_->arm(std::max(wait, base::Duration::zero()), [this, question = question_] {
     if (asking_ == Asking::fetch && !digest_ && question == question_) give_up_waiting();
   });
 }
 
 void Fetcher::give_up_waiting() {
-  gave_up_at_ = services_.clock.now();
+  (void)may_give_up_.take(services_.clock.now());
   asking_ = Asking::nothing;
   ++question_;  // its end is not meant any more
   connection_->disconnect();

@@ -6,7 +6,8 @@
 //     fetching      part of the session
 //     seeking       its log end lies outside of the leader's log: ListOffsets tells what to do
 //     busy          something waits for the disk: a cut, or the first records of a leader epoch
-//     delayed       an error; tried again after replica.fetch.backoff.ms
+//     delayed       an error; tried again after replica.fetch.backoff.ms, at first sooner when the leader may just not
+//                   have heard of its office yet
 //     failed        the leader says that our leader epoch is over: until the controller tells of another
 //     idle          nothing to be done: the controller's next word is on its way, or the directory is offline
 //
@@ -31,6 +32,7 @@
 #include <vector>
 
 #include "base/logging.h"
+#include "base/token_bucket.h"
 #include "protocol/messages/fetch.h"
 #include "protocol/messages/list_offsets.h"
 #include "protocol/messages/offset_for_leader_epoch.h"
@@ -56,6 +58,7 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
   void settings_changed();
 
  private:
+  static constexpr int kEarlyTries = 4;
   enum class State { comparing, fetching, seeking_end, seeking_start, busy, delayed, failed, idle };
   // What the leader was told last of a partition.
   struct Told {
@@ -83,6 +86,8 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     bool compared = false;      // under this leader epoch
     bool out_of_range = false;  // and no record has been appended since
     bool gone = false;
+    int early_tries = kEarlyTries;                    // left of them, under this leader epoch
+    bool is_early = false;                            // it is delayed for one of them
     base::ErrorCode trouble = base::ErrorCode::none;  // what was logged last
   };
   using Ptr = std::shared_ptr<Replica>;
@@ -101,10 +106,11 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
   void choose(const Ptr& replica);
   void enter(const Ptr& replica, State state);
   void mark_changed(const Ptr& replica);
-  void delay(const Ptr& replica);
+  void delay(const Ptr& replica, base::Duration wait);
+  void delay(const Ptr& replica) { delay(replica, settings_.back_off); }
   void end_delays();
   void back_off();
-  void newcomer();
+  void newcomer(const Ptr& replica);
   void give_up_waiting();
   void trouble(const Ptr& replica, const base::Error& error);
   void refused(const Ptr& replica, base::ErrorCode code);
@@ -167,7 +173,7 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
   enum class Asking { nothing, fetch, epochs, offsets } asking_ = Asking::nothing;
   std::uint64_t question_ = 0;
   base::Instant asked_at_{};
-  base::Instant gave_up_at_{};
+  base::TokenBucket may_give_up_{{.per_second = 2, .burst = 4}};
   std::optional<Digest> digest_;
   int session_errors_ = 0;    // in a row
   bool unreachable_ = false;  // and it was said

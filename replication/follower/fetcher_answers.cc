@@ -135,6 +135,7 @@ void Fetcher::appended(const Ptr& replica, const FollowerPosition& at, Offset le
   replica->compared = true;
   replica->out_of_range = false;
   replica->trouble = ErrorCode::none;
+  replica->early_tries = 0;
   replica->at = at;
   set_lag(replica, std::max<std::int64_t>(leaders_watermark - at.log_end, 0));
   if (replica->told != replica->now()) mark_changed(replica);
@@ -152,7 +153,7 @@ void Fetcher::on_pool(const Ptr& replica, std::function<Outcome(Partition&)> wor
       const auto self = weak.lock();
       if (!self || replica->gone || replica->round != round) return;
       then(*self, replica, outcome);
-      self->newcomer();
+      self->newcomer(replica);
       self->go_on();
     });
   });
