@@ -43,7 +43,8 @@ Controller::Controller(ControllerSettings settings, MetadataStore& store, base::
                }}),
       pending_(loop, metadata),
       pending_elections_(loop, metadata),
-      balance_timer_(loop.make_timer()) {}
+      balance_timer_(loop.make_timer()),
+      retry_timer_(loop.make_timer()) {}
 
 // ---- the queue -----------------------------------------------------------------------------------------------------
 
@@ -192,6 +193,7 @@ void Controller::forget() {
   move_watches_.clear();
   removing_.clear();
   balance_timer_->cancel();
+  retry_timer_->cancel();
 }
 
 Task<bool> Controller::take_office() {

@@ -158,6 +158,7 @@ class Controller {
   // ---- elections (elections.cc)
   Task<void> lead(std::vector<LeadershipChange> due, Decide again);
   Task<void> settle();
+  Task<void> settle_again();
   Task<void> settle_topic(std::string topic);
   Task<void> settle_all(std::string why);
   Task<UncleanTopics> unclean_among(std::set<std::string> topics);
@@ -243,6 +244,7 @@ class Controller {
   PendingAnswers<TopicResult> pending_;
   PendingAnswers<PartitionResult> pending_elections_;
   std::unique_ptr<base::Timer> balance_timer_;
+  std::unique_ptr<base::Timer> retry_timer_;
   // Topics whose replicas are being removed: those that have not been yet.
   using Replica = std::pair<base::BrokerId, base::TopicPartition>;
   std::map<std::string, std::set<Replica>, std::less<>> removing_;

@@ -18,6 +18,8 @@ Task<void> Controller::lead(std::vector<LeadershipChange> due, Decide again) {
     auto written = co_await fenced_.write_leadership(&state_, std::move(due));
     due.clear();
     if (!active_) co_return;
+    if (!written.complete)
+      retry_timer_->arm(std::chrono::seconds(1), [this] { enqueue_once("settle", [this] { return settle_again(); }); });
     for (const auto& change : written.changes) {
       auto told = describe(state_, change.partition);
       announcer_.tell_metadata(told);
@@ -44,6 +46,15 @@ Task<void> Controller::settle() {
   };
   auto due = due_changes(state_, unclean);
   co_await lead(std::move(due), decide);
+}
+
+// What the store would not take.
+Task<void> Controller::settle_again() {
+  if (!active_) co_return;
+  co_await settle();
+  if (!active_) co_return;
+  announcer_.send(state_);
+  co_await complete_moves();
 }
 
 Task<void> Controller::settle_topic(std::string topic) {
@@ -84,8 +95,7 @@ void Controller::unclean_elections_enabled(std::optional<std::string> topic) {
 Task<void> Controller::settle_all(std::string why) {
   if (!active_) co_return;
   log_.info("{} are allowed now", why);
-  co_await settle();
-  if (active_) announcer_.send(state_);
+  co_await settle_again();
 }
 
 // ---- by request ----------------------------------------------------------------------------------------------------

@@ -112,6 +112,14 @@ Task<bool> FencedStore::write_chunk(ControllerState* state, Chunk* chunk, Writte
       chunk->existing.insert(path_of(refused.operation));
       continue;
     }
+    const bool was_second = reply.code == StoreCode::bad_version || reply.code == StoreCode::node_exists ||
+                            reply.code == StoreCode::no_node;
+    if (!was_second) {
+      log_.error("states of {} partitions were not written, {} among them: {}", chunk->changes.size(),
+                 chunk->changes.front().partition, store_code_name(reply.code));
+      written->complete = false;
+      co_return false;
+    }
     const auto at = chunk->changes.begin() + static_cast<std::ptrdiff_t>(refused.change);
     LeadershipChange change = std::move(*at);
     chunk->changes.erase(at);

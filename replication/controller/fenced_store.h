@@ -33,6 +33,7 @@ class FencedStore {
   struct Written {
     std::vector<LeadershipChange> changes{};
     std::vector<base::TopicPartition> found{};  // somebody else's: to be decided again
+    bool complete = true;                       // otherwise the store took no more, though the reign goes on
   };
   Task<Written> write_leadership(ControllerState* state, std::vector<LeadershipChange> changes);
   // Reads state nodes again. Those that cannot be read are left as they are known. False: the store is gone.

@@ -131,6 +131,8 @@ Task<void> Controller::alter_in_sync_sets(AlterPartition request, std::function<
   for (auto& [partition, outcome] : asked) {
     if (!outcome && granted.contains(partition))
       outcome = outcome_of(*state_.find_leadership(partition));
+    else if (!outcome && !written.complete)
+      outcome = base::fail(ErrorCode::unknown_server_error, "{} cannot be written now", partition);
     else if (!outcome)
       outcome = base::fail(ErrorCode::invalid_update_version, "{} was changed by somebody else", partition);
     reply.outcomes.push_back(std::move(*outcome));

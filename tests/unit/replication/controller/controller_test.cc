@@ -4,6 +4,7 @@
 
 #include "replication/coordination/embedded_store.h"
 #include "tests/support/replication/lone_broker.h"
+#include "tests/support/replication/refusing_store.h"
 
 using namespace replication;
 using namespace test_support;
@@ -18,8 +19,8 @@ struct Life {
       : embedded(directory + "/" + std::string(kEmbeddedStoreFile), loop, clock) {
     loop.start();
     REQUIRE(embedded.start().ok());
-    member = std::make_unique<Member>(embedded, loop, settings,
-                                      std::vector<Endpoint>{{"PLAINTEXT", "PLAINTEXT", "h", 9092}});
+    member =
+        std::make_unique<Member>(store, loop, settings, std::vector<Endpoint>{{"PLAINTEXT", "PLAINTEXT", "h", 9092}});
     REQUIRE(member->start().ok());
     REQUIRE(eventually([&] { return member->controller.is_active(); }));
   }
@@ -33,6 +34,7 @@ struct Life {
   base::SystemClock clock;
   base::Loop loop{"coordination"};
   EmbeddedStore embedded;
+  RefusingStore store{embedded, loop};
   std::unique_ptr<Member> member;
 };
 
@@ -395,6 +397,20 @@ TEST_CASE("requests that wait are answered when the controller stops") {
   REQUIRE(answers.wait_for_count(1));
   CHECK(answers.values()[0][0].code == ErrorCode::not_controller);
   CHECK(life.member->create({{.name = "u"}}).at(0).code == ErrorCode::not_controller);
+}
+
+TEST_CASE("what a full store would not take is written when it has room again") {
+  TemporaryDirectory directory;
+  Life life(directory.path);
+  life.store.refuses_states = true;
+  Collected<TopicResults> answers;
+  life.member->controller.create_topics({{.name = "t"}}, {.timeout = std::chrono::minutes(1)},
+                                        [&](TopicResults results) { answers.add(std::move(results)); });
+  REQUIRE(eventually([&] { return life.store.refused >= 2; }));  // it is tried again
+  CHECK(answers.values().empty());
+  life.store.refuses_states = false;
+  REQUIRE(answers.wait_for_count(1));
+  CHECK(answers.values()[0][0].code == ErrorCode::none);
 }
 
 TEST_CASE("a failed log directory takes its partitions out of service until the broker starts anew") {
