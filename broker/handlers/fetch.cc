@@ -28,6 +28,7 @@ constexpr std::int16_t kMaxBytesSince = 3;
 constexpr std::int16_t kMagic2Since = 4;
 constexpr std::int16_t kStorageErrorSince = 6;
 constexpr std::int16_t kZstdSince = 10;
+constexpr std::int16_t kFromFollowersSince = 11;
 constexpr std::int16_t kLeaderHintSince = 16;
 
 // So often the disk is waited for elsewhere. Pages that are evicted faster than they can be used must not send us round
@@ -36,7 +37,6 @@ constexpr int kColdRounds = 8;
 
 constexpr std::int8_t kReadUncommitted = 0;
 constexpr std::int8_t kReadCommitted = 1;
-constexpr std::int32_t kDebuggingConsumer = -2;
 
 // A fetch from its arrival to its answer. Lives on the loop of its connection.
 class FetchOperation final : public replication::Waiter, public std::enable_shared_from_this<FetchOperation> {
@@ -52,6 +52,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
         correlation_id_(request.correlation_id()),
         version_(request.version()),
         replica_(in.replica_state ? in.replica_state->replica_id : in.replica_id),
+        replica_epoch_(in.replica_state ? in.replica_state->replica_epoch : -1),
         isolation_level_(in.isolation_level),
         min_bytes_(in.min_bytes),
         max_bytes_(version_ >= kMaxBytesSince ? std::min(in.max_bytes, services.max_answer_bytes)
@@ -62,11 +63,11 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     read_all();
     if (waits_for_disk()) return;
     const bool nothing_asked = context_.partitions.empty() && !context_.session;
-    if (answer_now_ || max_wait_.count() <= 0 || nothing_asked || bytes_ >= min_bytes_) return answer();
+    if (answer_now_ || time_is_up_ || max_wait_.count() <= 0 || nothing_asked || bytes_ >= min_bytes_) return answer();
     if (!wait_) {
       wait_.emplace(loop_);
       wait_->start(
-          max_wait_, [this] { return slot_.wanted(); }, [self = shared_from_this()] { self->answer(); });
+          max_wait_, [this] { return slot_.wanted(); }, [self = shared_from_this()] { self->give_up_waiting(); });
     }
     park();
   }
@@ -84,8 +85,9 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     PartitionAnswer answer;
   };
 
+  bool is_follower() const { return replica_.raw >= 0; }
   Isolation isolation() const {
-    if (replica_.raw >= 0 || replica_.raw == kDebuggingConsumer) return Isolation::log_end;
+    if (is_follower() || replica_ == replication::kDebuggingConsumer) return Isolation::log_end;
     return isolation_level_ == kReadCommitted ? Isolation::last_stable : Isolation::high_watermark;
   }
 
@@ -145,11 +147,18 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     if (settings && settings->compresses_zstd) return ErrorCode::unsupported_compression_type;
 
     context_.about_to_read(i, partition);
-    auto outcome = partition->read({.from = wanted.fetch_offset,
-                                    .current_leader_epoch = wanted.current_leader_epoch,
-                                    .last_fetched_epoch = wanted.last_fetched_epoch,
-                                    .isolation = isolation(),
-                                    .limits = limits});
+    ReadRequest request{.from = wanted.fetch_offset,
+                        .current_leader_epoch = wanted.current_leader_epoch,
+                        .last_fetched_epoch = wanted.last_fetched_epoch,
+                        .isolation = isolation(),
+                        .limits = limits,
+                        .also_from_follower = !is_follower() && version_ >= kFromFollowersSince};
+    if (is_follower())
+      request.follower = {.replica = replica_,
+                          .broker_epoch = replica_epoch_,
+                          .log_start = wanted.follower_log_start,
+                          .session = context_.watch_of(i)};
+    auto outcome = partition->read(request);
     if (!outcome) return outcome.error().code;
     if (version_ < kMagic2Since && !settings->down_conversion && outcome->slice.records.size_bytes > 0)
       return ErrorCode::unsupported_version;
@@ -201,6 +210,14 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
       if (read.parked) read.partition->unpark(*std::exchange(read.parked, std::nullopt));
   }
 
+  // What the last look found still holds: nothing has woken us since. Only followers are not woken for everything they
+  // are to be told.
+  void give_up_waiting() {
+    time_is_up_ = true;
+    if (is_follower() && context_.session) return look_again();
+    answer();
+  }
+
   void look_again() {
     if (answered_) return;
     unpark();
@@ -209,7 +226,6 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     start();
   }
 
-  // When the time is up, what the last look found still holds: nothing has woken us since.
   void answer() {
     if (std::exchange(answered_, true)) return;
     if (wait_) wait_->cancel();
@@ -311,6 +327,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
   const std::int32_t correlation_id_;
   const std::int16_t version_;
   const base::BrokerId replica_;
+  const std::int64_t replica_epoch_;
   const std::int8_t isolation_level_;
   const std::int64_t min_bytes_;
   const std::int64_t max_bytes_;
@@ -320,6 +337,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
   std::vector<Read> reads_;         // parallel to context_.partitions
   std::int64_t bytes_ = 0;
   bool answer_now_ = false;
+  bool time_is_up_ = false;
   bool answered_ = false;
   std::vector<storage::BringIn> cold_;  // what the last look would have had to wait for
   int cold_rounds_ = 0;

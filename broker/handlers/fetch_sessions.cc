@@ -117,9 +117,13 @@ std::vector<bool> FetchContext::keep_news(const std::vector<Outcome>& outcomes) 
   return kept;
 }
 
-void SessionPlace::changed() {
+// Who reads to the log end is not told of the high watermark alone before it is told something else or its time is up,
+// as with Kafka.
+void SessionPlace::changed(Of what) {
+  const bool to_log_end = reader_->to_log_end;
+  if (what == Of::log_end && !to_log_end) return;
   if (!armed_.load(std::memory_order_relaxed) || !armed_.exchange(false)) return;
-  if (const auto session = session_.lock()) session->changed(*this);
+  if (const auto session = session_.lock()) session->changed(*this, what != Of::high_watermark || !to_log_end);
 }
 
 FetchSession::~FetchSession() {
@@ -128,12 +132,13 @@ FetchSession::~FetchSession() {
     if (const auto watched = place->watched_.lock()) watched->unwatch(*place);
 }
 
-void FetchSession::changed(SessionPlace& place) {
+void FetchSession::changed(SessionPlace& place, bool worth_waking) {
   replication::WaiterList woken;
   {
     absl::MutexLock lock(&mutex_);
     if (place.forgotten_) return;
     make_due(place);
+    if (!worth_waking) return;
     ++changes_;
     woken.swap(waiting_);
   }
@@ -150,6 +155,7 @@ void FetchSession::settle(SessionPlace& place, const FetchedPartition& read) {
 }
 
 void FetchSession::read_by(const Reader& reader) {
+  to_replicas_->to_log_end = reader.replica.raw >= 0 || reader.replica == replication::kDebuggingConsumer;
   if (reader == std::exchange(reader_, reader)) return;
   for (const auto& [key, place] : by_key_) make_due(*place);
 }
@@ -158,7 +164,7 @@ void FetchSession::put(FetchedPartition partition) {
   auto fresh = std::make_shared<FetchedPartition>(std::move(partition));
   auto& place = by_key_[fresh->key()];
   if (!place) {
-    place = std::make_shared<SessionPlace>(weak_from_this());
+    place = std::make_shared<SessionPlace>(weak_from_this(), to_replicas_);
   } else {
     fresh->told_high_watermark = place->wanted_->told_high_watermark;
     fresh->told_log_start = place->wanted_->told_log_start;
@@ -235,7 +241,7 @@ base::Result<FetchContext> FetchSessionCache::resume(const protocol::FetchReques
       return context;
     }
     session.next_epoch_ = next_session_epoch(session.next_epoch_);
-    session.last_used_ = clock_.now();
+    session.to_replicas_->last_asked = clock_.now();
     session.size_at_eviction_ = session.by_key_.size();
     context.answered_session_id = session.id;
   }
@@ -257,7 +263,7 @@ FetchSessionCache::Session FetchSessionCache::admit(const FetchedPartitions& par
   while (id == kNoSession || sessions_.contains(id))
     id = static_cast<std::int32_t>(random_.below(std::numeric_limits<std::int32_t>::max())) + 1;
   auto session = std::make_shared<FetchSession>(id, follower, uses_topic_ids, clock_.now());
-  session->last_used_ = clock_.now();
+  session->to_replicas_->last_asked = clock_.now();
   {
     absl::MutexLock lock(&session->mutex_);
     for (const auto& partition : partitions) session->put(*partition);
@@ -277,15 +283,16 @@ bool FetchSessionCache::make_room(bool follower, std::size_t size, Session& drop
   const auto now = clock_.now();
   auto idle = sessions_.end();
   auto least = sessions_.end();
+  const auto last_used = [](const FetchSession& s) { return s.to_replicas_->last_asked.load(); };
   const auto worth = [](const FetchSession& s) { return std::tuple(s.follower, s.size_at_eviction_, s.id); };
   for (auto at = sessions_.begin(); at != sessions_.end(); ++at) {
     const auto& session = *at->second;
-    if (idle == sessions_.end() || session.last_used_ < idle->second->last_used_) idle = at;
+    if (idle == sessions_.end() || last_used(session) < last_used(*idle->second)) idle = at;
     const bool old = now - session.created > kEvictableAfter;
     if (!old && !(follower && !session.follower)) continue;
     if (least == sessions_.end() || worth(session) < worth(*least->second)) least = at;
   }
-  if (now - idle->second->last_used_ > kEvictableAfter) {
+  if (now - last_used(*idle->second) > kEvictableAfter) {
     dropped = take(idle->first);
     return true;
   }

@@ -12,6 +12,9 @@
 // was looked at last, or with something left to tell. So an idle session costs nothing per partition, and a busy one
 // what its busy partitions cost.
 //
+// A follower in sync has one idle session for thousands of partitions, and each of them must know that it is still
+// asked for: every request leaves its time where the replicas can see it (Watch::last_asked).
+//
 // A session belongs to one client, which sends one request at a time; the cache's lock covers opening and closing, the
 // session's own lock its partitions. Order of locks: cache, session, partition.
 #pragma once
@@ -65,11 +68,19 @@ std::int32_t next_session_epoch(std::int32_t epoch);
 
 class FetchSession;
 
+// What replicas may see of a session without its lock.
+struct SessionReader {
+  std::atomic<base::Instant> last_asked{};
+  std::atomic<bool> to_log_end{false};  // a follower, or a debugging consumer
+};
+
 // The place of a partition in its session. Guarded by the session's lock, but for `armed_`.
 class SessionPlace final : public replication::Watch, public std::enable_shared_from_this<SessionPlace> {
  public:
-  explicit SessionPlace(std::weak_ptr<FetchSession> session) : session_(std::move(session)) {}
-  void changed() override;
+  SessionPlace(std::weak_ptr<FetchSession> session, std::shared_ptr<const SessionReader> reader)
+      : session_(std::move(session)), reader_(std::move(reader)) {}
+  void changed(Of what) override;
+  std::optional<base::Instant> last_asked() const override { return reader_->last_asked; }
 
  private:
   friend class FetchSession;
@@ -77,6 +88,7 @@ class SessionPlace final : public replication::Watch, public std::enable_shared_
   using Line = std::list<std::shared_ptr<SessionPlace>>;
 
   const std::weak_ptr<FetchSession> session_;
+  const std::shared_ptr<const SessionReader> reader_;
   std::atomic<bool> armed_{false};  // set before the replica is read: the first change from there on makes it due
   std::shared_ptr<FetchedPartition> wanted_;
   std::weak_ptr<replication::Partition> watched_;
@@ -106,6 +118,8 @@ struct FetchContext {
   // The waiter is woken when another partition is due. False: one is already.
   bool wait(const std::vector<Outcome>& outcomes, std::shared_ptr<replication::Waiter> waiter);
   void stop_waiting(const replication::Waiter& waiter);
+  // Through what partitions[i] watches its replica; null without a session.
+  const replication::Watch* watch_of(std::size_t i) const { return session ? places_[i].get() : nullptr; }
 
   // Takes out what need not be told again, remembers what is told, and sends served partitions to the end of the line.
   // `outcomes` runs parallel to `partitions`; those left are marked true in the result.
@@ -147,7 +161,7 @@ class FetchSession : public std::enable_shared_from_this<FetchSession> {
   void forget(const FetchedPartition& partition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void make_due(SessionPlace& place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void settle(SessionPlace& place, const FetchedPartition& read) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void changed(SessionPlace& place) ABSL_LOCKS_EXCLUDED(mutex_);
+  void changed(SessionPlace& place, bool worth_waking) ABSL_LOCKS_EXCLUDED(mutex_);
 
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<Key, std::shared_ptr<SessionPlace>> by_key_ ABSL_GUARDED_BY(mutex_);
@@ -157,7 +171,7 @@ class FetchSession : public std::enable_shared_from_this<FetchSession> {
   Reader reader_ ABSL_GUARDED_BY(mutex_);
   std::int32_t next_epoch_ ABSL_GUARDED_BY(mutex_) = 1;
   std::size_t size_at_eviction_ = 0;  // guarded by the cache
-  base::Instant last_used_{};         // guarded by the cache
+  const std::shared_ptr<SessionReader> to_replicas_ = std::make_shared<SessionReader>();
 };
 
 // Any thread may call.

@@ -125,7 +125,8 @@ struct Listing {
     const auto found = look_up(*partition, wanted.timestamp,
                                {.at = base::timestamp_from_ms(wanted.timestamp),
                                 .current_leader_epoch = wanted.current_leader_epoch,
-                                .isolation = isolation_of(in)});
+                                .isolation = isolation_of(in),
+                                .also_from_follower = in.replica_id == replication::kDebuggingConsumer});
     if (!found) return found.error().code;
     result.offset = found->offset;
     result.timestamp = base::to_ms(found->timestamp);

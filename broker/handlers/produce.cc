@@ -60,6 +60,7 @@ void refuse(PartitionAnswer& answer, storage::Rejection rejection, std::int16_t 
 struct Unacknowledged {
   std::shared_ptr<Partition> partition;
   base::Offset next_offset;
+  base::LeaderEpoch led_since;
   std::size_t topic = 0;  // where its answer is
   std::size_t index = 0;
   std::optional<Partition::Parked> parked{};
@@ -105,7 +106,8 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
   // Nothing: parked, to be woken.
   std::optional<ErrorCode> verdict_on(Unacknowledged& one) {
     for (;;) {
-      if (const auto verdict = one.partition->acknowledged(one.next_offset, acks_)) return verdict;
+      if (const auto verdict = one.partition->acknowledged(one.next_offset, acks_, base::kNoLeaderEpoch, one.led_since))
+        return verdict;
       if (one.parked) one.partition->unpark(*one.parked);
       one.parked = one.partition->park_append(one.next_offset, acks_, shared_from_this());
       if (one.parked) return expired_ ? verdict_at_expiry(one) : std::nullopt;
@@ -216,7 +218,7 @@ struct Appending {
     answer.log_append_time_ms = base::to_ms(info.log_append_time);
     answer.log_start_offset = info.log_start_offset;
     if (acks != Acks::none && (!appended->flushed || (acks == Acks::all && !appended->replicated)))
-      waiting.push_back({partition, info.next_offset(), out.responses.size() - 1,
+      waiting.push_back({partition, info.next_offset(), appended->led_since, out.responses.size() - 1,
                          out.responses.back().partition_responses.size() - 1});
   }
 

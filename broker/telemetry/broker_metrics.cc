@@ -83,6 +83,30 @@ void add_partition_metrics(Metrics& metrics, const replication::PartitionTable& 
     for (const auto& partition : partitions.all()) led += partition->is_leader() ? 1 : 0;
     return number(led);
   });
+  const auto health = [&](std::string name, std::string help, bool replication::ReplicationHealth::*is) {
+    metrics.add({std::move(name), "partitions", std::move(help)}, [&partitions, is] {
+      std::uint64_t count = 0;
+      for (const auto& partition : partitions.all()) {
+        const auto found = partition->replication_health();
+        count += found && (*found).*is ? 1 : 0;
+      }
+      return number(count);
+    });
+  };
+  health("weir_under_replicated_partitions", "Partitions led here that lack in-sync replicas",
+         &replication::ReplicationHealth::under_replicated);
+  health("weir_under_min_isr_partitions",
+         "Partitions led here with fewer in-sync replicas than min.insync.replicas: acks=all is refused",
+         &replication::ReplicationHealth::under_min_isr);
+  health("weir_at_min_isr_partitions", "Partitions led here with just as many in-sync replicas as min.insync.replicas",
+         &replication::ReplicationHealth::at_min_isr);
+  const auto& leading = replicas.leading();
+  metrics.add({"weir_isr_shrinks_total", "changes", "Times in-sync sets of partitions led here became smaller"},
+              [&leading] { return number(leading.shrinks().get()); });
+  metrics.add({"weir_isr_expands_total", "changes", "Times in-sync sets of partitions led here became larger"},
+              [&leading] { return number(leading.expands().get()); });
+  metrics.add({"weir_failed_isr_changes_total", "changes", "Changes of in-sync sets that were asked for and refused"},
+              [&leading] { return number(leading.failures().get()); });
   metrics.add({"weir_parked_waiters", "entries",
                "Long polls and produces with acks=all that wait for a partition, once for each they wait for"},
               [&partitions] {

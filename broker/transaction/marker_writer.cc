@@ -17,11 +17,12 @@ namespace {
 // A marker that is not on all in-sync replicas yet. Lives on the loop.
 class PendingMarker final : public replication::Waiter, public std::enable_shared_from_this<PendingMarker> {
  public:
-  PendingMarker(std::shared_ptr<Partition> partition, base::Offset next_offset, base::Loop& loop,
+  PendingMarker(std::shared_ptr<Partition> partition, const replication::AppendOutcome& appended, base::Loop& loop,
                 MarkerWriter::Done done)
       : Waiter(&loop),
         partition_(std::move(partition)),
-        next_offset_(next_offset),
+        next_offset_(appended.info.next_offset()),
+        led_since_(appended.led_since),
         timer_(loop.make_timer()),
         done_(std::move(done)) {}
 
@@ -35,7 +36,8 @@ class PendingMarker final : public replication::Waiter, public std::enable_share
 
   void look() {
     while (done_) {
-      if (const auto verdict = partition_->acknowledged(next_offset_, Acks::all)) return settle(*verdict);
+      const auto verdict = partition_->acknowledged(next_offset_, Acks::all, base::kNoLeaderEpoch, led_since_);
+      if (verdict) return settle(*verdict);
       if (parked_) partition_->unpark(*parked_);
       parked_ = partition_->park_append(next_offset_, Acks::all, shared_from_this());
       if (parked_) return;
@@ -50,6 +52,7 @@ class PendingMarker final : public replication::Waiter, public std::enable_share
 
   const std::shared_ptr<Partition> partition_;
   const base::Offset next_offset_;
+  const base::LeaderEpoch led_since_;
   const std::unique_ptr<base::Timer> timer_;
   MarkerWriter::Done done_;
   std::optional<Partition::Parked> parked_;
@@ -90,8 +93,8 @@ void MarkerWriter::write(const TransactionEnd& end, const base::TopicPartition& 
     done(code);
   };
   if (appended->replicated && appended->flushed) return acknowledged(ErrorCode::none);
-  loop_.post([this, partition, next = appended->info.next_offset(), timeout, acknowledged = std::move(acknowledged)] {
-    std::make_shared<PendingMarker>(partition, next, loop_, acknowledged)->start(timeout);
+  loop_.post([this, partition, appended = *appended, timeout, acknowledged = std::move(acknowledged)] {
+    std::make_shared<PendingMarker>(partition, appended, loop_, acknowledged)->start(timeout);
   });
 }
 

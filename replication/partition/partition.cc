@@ -9,10 +9,12 @@ using base::fail;
 using base::invariant;
 using base::Offset;
 
-Partition::Partition(base::BrokerId self, std::unique_ptr<storage::Log> log, PartitionSettings settings)
+Partition::Partition(base::BrokerId self, std::unique_ptr<storage::Log> log, PartitionSettings settings,
+                     const LeaderServices& leading)
     : self_(self),
       name_(log->partition()),
       text_(name_.text()),
+      leading_(leading),
       log_(std::move(log)),
       settings_(std::make_shared<const PartitionSettings>(std::move(settings))) {}
 
@@ -22,14 +24,18 @@ std::shared_ptr<const PartitionSettings> Partition::settings() const {
 }
 
 void Partition::change_settings(PartitionSettings settings) {
-  Watches::List watches;
+  Concerned concerned;
   {
     absl::MutexLock lock(&mutex_);
     settings_ = std::make_shared<const PartitionSettings>(std::move(settings));
     if (log_) log_->set_settings(settings_->log);
-    watches = watches_.list();
+    if (log_ && role_ == Role::leader) {
+      advance_high_watermark();  // min.insync.replicas may be lower now
+      concerned = reached();
+    }
+    concerned.watches = watches_.list();
   }
-  replication::tell(watches);
+  tell(std::move(concerned));
 }
 
 base::Status Partition::lead_or_follow(const PartitionState& state) {
@@ -53,11 +59,11 @@ base::Status Partition::lead_or_follow(const PartitionState& state) {
       if (auto s = log_->begin_leader_epoch(state.leader_epoch); !s) return s;
     state_ = state;
     flush_wanted_ = Offset{0};
-    role_ = leads ? Role::leader : Role::follower;
     if (leads) {
-      epoch_start_ = log_->log_end_offset();
-      advance_high_watermark();
+      if (role_ != Role::leader) led_since_ = state.leader_epoch;
+      begin_leading();
     }
+    role_ = leads ? Role::leader : Role::follower;
     concerned = everybody();  // whoever waited for the old role must look again
   }
   tell(std::move(concerned));
@@ -90,7 +96,7 @@ std::unique_ptr<storage::Log> Partition::release_log() {
   return std::move(log_);
 }
 
-base::Status Partition::check_leader(base::LeaderEpoch current) const {
+base::Status Partition::check_reader(base::LeaderEpoch current, bool also_from_follower) const {
   if (role_ == Role::stopped) return fail(ErrorCode::not_leader_or_follower, "{} is being removed", name_);
   if (auto s = log_->health().check(); !s) return s;
   if (current != base::kNoLeaderEpoch && current < state_.leader_epoch)
@@ -98,8 +104,8 @@ base::Status Partition::check_leader(base::LeaderEpoch current) const {
   if (current > state_.leader_epoch && role_ != Role::none)
     return fail(ErrorCode::unknown_leader_epoch, "{} has leader epoch {}, not yet {}", name_, state_.leader_epoch,
                 current);
-  if (role_ != Role::leader) return fail(ErrorCode::not_leader_or_follower, "{} is not led here", name_);
-  return {};
+  if (role_ == Role::leader || (also_from_follower && role_ == Role::follower)) return {};
+  return fail(ErrorCode::not_leader_or_follower, "{} is not led here", name_);
 }
 
 base::Status Partition::check_append(Acks acks) const {
@@ -139,13 +145,17 @@ base::Result<AppendOutcome> Partition::append_admitted(Records& records, Acks ac
                   as.leader_epoch);
     if (as.markers && *as.markers != log_->producers().markers())
       return fail(ErrorCode::concurrent_transactions, "{} has seen another transaction end", name_);
+    note_sessions();
     auto appended = write(records, as.origin);
     if (!appended) return appended.error();
     outcome.info = *appended;
+    outcome.led_since = led_since_;
+    const auto committed_before = log_->high_watermark();
     note_unflushed();
     outcome.flushed = !awaits_flush(appended->next_offset());
     advance_high_watermark();
     concerned = reached();
+    concerned.what = log_->high_watermark() > committed_before ? Watch::Of::anything : Watch::Of::log_end;
     outcome.replicated = log_->high_watermark() >= appended->next_offset();
   }
   tell(std::move(concerned));
@@ -168,15 +178,15 @@ TransactionCheck Partition::check_transaction(base::ProducerId id, base::Produce
           .markers = log_->producers().markers()};
 }
 
-std::optional<base::ErrorCode> Partition::acknowledged(Offset next_offset, Acks acks,
-                                                       base::LeaderEpoch leader_epoch) const {
+std::optional<base::ErrorCode> Partition::acknowledged(Offset next_offset, Acks acks, base::LeaderEpoch leader_epoch,
+                                                       base::LeaderEpoch led_since) const {
   absl::MutexLock lock(&mutex_);
   if (role_ != Role::leader || leads_under_another(leader_epoch)) return ErrorCode::not_leader_or_follower;
+  if (led_since != base::kNoLeaderEpoch && led_since != led_since_) return ErrorCode::not_leader_or_follower;
   if (auto s = log_->health().check(); !s) return s.error().code;
   if (awaits_flush(next_offset)) return std::nullopt;
   if (acks != Acks::all) return ErrorCode::none;
-  if (log_->high_watermark() < next_offset) return std::nullopt;
-  return in_sync_count() < needed_in_sync() ? ErrorCode::not_enough_replicas_after_append : ErrorCode::none;
+  return verdict_on_append(next_offset, log_->high_watermark(), isr_, needed_in_sync());
 }
 
 void Partition::note_unflushed() {
@@ -220,19 +230,6 @@ void Partition::flush_if_overdue() {
   if (log_ && log_->is_flush_overdue()) begin_flush();
 }
 
-std::int32_t Partition::in_sync_count() const { return static_cast<std::int32_t>(state_.isr.size()); }
-
-// More copies than there are replicas cannot be asked for (KIP-966, Kafka 3.7+).
-std::int32_t Partition::needed_in_sync() const {
-  return std::min(settings_->min_insync_replicas, static_cast<std::int32_t>(state_.replicas.size()));
-}
-
-void Partition::advance_high_watermark() {
-  // Alone in sync, everything appended is committed. Followers' positions join the minimum with replication.
-  const bool alone = state_.isr.size() == 1 && state_.isr.front() == self_;
-  if (alone) log_->set_high_watermark(log_->log_end_offset());
-}
-
 Partition::Concerned Partition::reached() {
   auto waiters = waiting_for_commit_.take_reached(log_->high_watermark());
   for (auto& waiter : waiting_for_records_.take_reached(log_->log_end_offset())) waiters.push_back(std::move(waiter));
@@ -243,12 +240,13 @@ Partition::Concerned Partition::everybody() {
   auto waiters = waiting_for_commit_.take_all();
   for (auto& waiter : waiting_for_records_.take_all()) waiters.push_back(std::move(waiter));
   for (auto& waiter : waiting_for_flush_.take_all()) waiters.push_back(std::move(waiter));
+  for (auto& waiter : waiting_for_deletion_.take_all()) waiters.push_back(std::move(waiter));
   return {std::move(waiters), watches_.list()};
 }
 
 void Partition::tell(Concerned concerned) {
   wake_all(std::move(concerned.waiters));
-  replication::tell(concerned.watches);
+  replication::tell(concerned.watches, concerned.what, concerned.except);
 }
 
 Offset Partition::bound_of(Isolation isolation) const {
@@ -269,8 +267,19 @@ Offset Partition::segment_end_of(Offset offset) const {
 }
 
 base::Result<ReadOutcome> Partition::read(const ReadRequest& request) {
-  absl::MutexLock lock(&mutex_);
-  if (auto s = check_leader(request.current_leader_epoch); !s) return s.error();
+  Concerned concerned;
+  auto outcome = [&] {
+    absl::MutexLock lock(&mutex_);
+    return read(request, concerned);
+  }();
+  tell(std::move(concerned));
+  return outcome;
+}
+
+base::Result<ReadOutcome> Partition::read(const ReadRequest& request, Concerned& concerned) {
+  if (auto s = check_reader(request.current_leader_epoch, request.also_from_follower); !s) return s.error();
+  const auto follower = check_follower(request);
+  if (!follower) return follower.error();
   ReadOutcome out;
   out.high_watermark = log_->high_watermark();
   out.last_stable = log_->last_stable_offset();
@@ -288,6 +297,11 @@ base::Result<ReadOutcome> Partition::read(const ReadRequest& request) {
       out.diverging_epoch = end;
       return out;
     }
+  }
+  if (*follower) {
+    concerned = follower_fetched(**follower, request);
+    out.high_watermark = log_->high_watermark();
+    out.last_stable = log_->last_stable_offset();
   }
   if (request.from >= out.bound) return out;
   auto slice = log_->read(request.from, out.bound, request.limits);
@@ -314,7 +328,7 @@ base::Result<OffsetAnswer> Partition::known(Offset offset, base::Timestamp times
 
 base::Result<OffsetAnswer> Partition::latest(const TimestampQuery& query) {
   absl::MutexLock lock(&mutex_);
-  if (auto s = check_leader(query.current_leader_epoch); !s) return s.error();
+  if (auto s = check_reader(query.current_leader_epoch, query.also_from_follower); !s) return s.error();
   // A new leader does not know yet how far its predecessor had committed.
   if (query.isolation != Isolation::log_end && log_->high_watermark() < epoch_start_)
     return fail(ErrorCode::offset_not_available, "{} has not caught up with its own epoch", name_);
@@ -323,7 +337,7 @@ base::Result<OffsetAnswer> Partition::latest(const TimestampQuery& query) {
 
 base::Result<OffsetAnswer> Partition::earliest(const TimestampQuery& query) {
   absl::MutexLock lock(&mutex_);
-  if (auto s = check_leader(query.current_leader_epoch); !s) return s.error();
+  if (auto s = check_reader(query.current_leader_epoch, query.also_from_follower); !s) return s.error();
   const auto start = log_->log_start_offset();
   // The epoch under which the first record was written, so that a consumer can validate its position later.
   const auto epoch = log_->epochs().epoch_at(start);
@@ -333,7 +347,7 @@ base::Result<OffsetAnswer> Partition::earliest(const TimestampQuery& query) {
 
 base::Result<OffsetAnswer> Partition::offset_for_time(const TimestampQuery& query) {
   absl::MutexLock lock(&mutex_);
-  if (auto s = check_leader(query.current_leader_epoch); !s) return s.error();
+  if (auto s = check_reader(query.current_leader_epoch, query.also_from_follower); !s) return s.error();
   if (settings_->log.record_version == 0)
     return fail(ErrorCode::unsupported_for_message_format,
                 "the records of {} have no timestamps (message.format.version)", name_);
@@ -349,7 +363,7 @@ base::Result<OffsetAnswer> Partition::offset_for_time(const TimestampQuery& quer
 
 base::Result<OffsetAnswer> Partition::offset_of_largest_timestamp(const TimestampQuery& query) {
   absl::MutexLock lock(&mutex_);
-  if (auto s = check_leader(query.current_leader_epoch); !s) return s.error();
+  if (auto s = check_reader(query.current_leader_epoch, query.also_from_follower); !s) return s.error();
   auto found = log_->offset_of_largest_timestamp(bound_of(query.isolation));
   if (!found) return found.error();
   if (!*found) return OffsetAnswer{};
@@ -385,7 +399,7 @@ base::Result<storage::EpochEnd> Partition::end_offset_for_epoch(base::LeaderEpoc
 
 std::optional<Partition::Parked> Partition::park(Isolation isolation, Offset seen, std::shared_ptr<Waiter> waiter) {
   absl::MutexLock lock(&mutex_);
-  if (role_ != Role::leader || bound_of(isolation) > seen) return std::nullopt;
+  if ((role_ != Role::leader && role_ != Role::follower) || bound_of(isolation) > seen) return std::nullopt;
   if (isolation == Isolation::log_end)
     return Parked{Parked::For::records, waiting_for_records_.add(seen + 1, std::move(waiter))};
   // Below an open transaction the high watermark has passed `seen` long ago. What ends the transaction moves it again.
@@ -410,6 +424,8 @@ Waiters& Partition::waiters(Parked::For what) {
       return waiting_for_records_;
     case Parked::For::flush:
       return waiting_for_flush_;
+    case Parked::For::deletion:
+      return waiting_for_deletion_;
   }
   return waiting_for_commit_;
 }
@@ -426,12 +442,18 @@ void Partition::watch(std::shared_ptr<Watch> watch) {
 
 void Partition::unwatch(const Watch& watch) {
   absl::MutexLock lock(&mutex_);
+  for (auto& follower : followers_)
+    if (follower.session == &watch) {
+      if (log_) note_session(follower);
+      follower.session = nullptr;
+    }
   watches_.remove(watch);
 }
 
 std::size_t Partition::waiting() const {
   absl::MutexLock lock(&mutex_);
-  return waiting_for_commit_.size() + waiting_for_records_.size() + waiting_for_flush_.size();
+  return waiting_for_commit_.size() + waiting_for_records_.size() + waiting_for_flush_.size() +
+         waiting_for_deletion_.size();
 }
 
 bool Partition::with_log(const std::function<void(storage::Log&)>& call) {
@@ -458,18 +480,18 @@ base::Result<bool> Partition::exchange_log(const MakeLog& make) {
   return true;
 }
 
-base::Result<Offset> Partition::delete_records(Offset to) {
+base::Result<RecordDeletion> Partition::delete_records(Offset to) {
   Watches::List watches;
-  auto start = [&] {
+  auto deletion = [&] {
     absl::MutexLock lock(&mutex_);
     watches = watches_.list();
     return move_log_start(to);
   }();
-  if (start) replication::tell(watches);
-  return start;
+  if (deletion) replication::tell(watches);
+  return deletion;
 }
 
-base::Result<Offset> Partition::move_log_start(Offset to) {
+base::Result<RecordDeletion> Partition::move_log_start(Offset to) {
   constexpr Offset kHighWatermark{-1};
   if (auto s = check_leader(base::kNoLeaderEpoch); !s) return s.error();
   if (!log_->settings().retention.deletes)
@@ -479,8 +501,7 @@ base::Result<Offset> Partition::move_log_start(Offset to) {
   if (to < Offset{0})
     return fail(ErrorCode::offset_out_of_range, "The offset {} for partition {} is not valid", to, name_);
   if (auto s = log_->advance_log_start(to); !s) return s.error();
-  // Followers' log starts join the minimum with replication.
-  return log_->log_start_offset();
+  return RecordDeletion{.requested = to, .low_watermark = lowest_log_start()};
 }
 
 base::Result<std::optional<storage::Log::Deleted>> Partition::apply_retention(base::Timestamp now) {

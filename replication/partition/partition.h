@@ -19,6 +19,8 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "replication/cluster/announcements.h"
+#include "replication/partition/isr_rules.h"
+#include "replication/partition/leader_services.h"
 #include "replication/partition/partition_settings.h"
 #include "replication/partition/waiters.h"
 #include "replication/partition/watches.h"
@@ -34,7 +36,20 @@ enum class Isolation {
   last_stable,     // read_committed
 };
 
+// The replica id of a consumer that reads up to the log end, from any replica.
+inline constexpr base::BrokerId kDebuggingConsumer{-2};
+
 enum class Acks : std::int16_t { none = 0, leader = 1, all = -1 };
+
+// The reader is a follower: what it asks for tells how far it is.
+struct FollowerFetch {
+  base::BrokerId replica{};
+  std::int64_t broker_epoch = -1;  // the life of that broker; -1: it does not say
+  base::Offset log_start = base::kNoOffset;
+  // Of its session, if it has one: tells when it asked again without the partition being looked at, and is not told of
+  // what this fetch itself brings about.
+  const Watch* session = nullptr;
+};
 
 struct ReadRequest {
   base::Offset from{};
@@ -42,6 +57,8 @@ struct ReadRequest {
   base::LeaderEpoch last_fetched_epoch = base::kNoLeaderEpoch;    // -1: not checked
   Isolation isolation = Isolation::high_watermark;
   storage::ReadLimits limits{};
+  std::optional<FollowerFetch> follower{};
+  bool also_from_follower = false;  // this replica need not be the leader (KIP-392)
 };
 
 struct ReadOutcome {
@@ -79,6 +96,8 @@ struct AppendOutcome {
   storage::AppendInfo info;
   bool replicated = false;  // on all in-sync replicas already: nobody to wait for
   bool flushed = true;      // false: its acknowledgement waits for a flush (flush.messages), whatever the acks
+  // Since when this broker leads without a break, for acknowledged().
+  base::LeaderEpoch led_since = base::kNoLeaderEpoch;
 };
 
 // Where a replica's log lies and how large it is.
@@ -88,10 +107,24 @@ struct LogPlace {
   std::int64_t offset_lag = 0;  // log end behind high watermark
 };
 
+// What metrics ask of a partition led here.
+struct ReplicationHealth {
+  bool under_replicated = false;
+  bool under_min_isr = false;
+  bool at_min_isr = false;
+};
+
+// DeleteRecords: done when no live replica holds records below `requested`.
+struct RecordDeletion {
+  base::Offset requested{};
+  base::Offset low_watermark{};
+};
+
 struct TimestampQuery {
   base::Timestamp at{};
   base::LeaderEpoch current_leader_epoch = base::kNoLeaderEpoch;
   Isolation isolation = Isolation::high_watermark;
+  bool also_from_follower = false;  // debugging consumers
 };
 
 struct OffsetAnswer {
@@ -120,7 +153,8 @@ struct FromLeader {
 
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
-  Partition(base::BrokerId self, std::unique_ptr<storage::Log> log, PartitionSettings settings);
+  Partition(base::BrokerId self, std::unique_ptr<storage::Log> log, PartitionSettings settings,
+            const LeaderServices& leading = LeaderServices::alone());
 
   const base::TopicPartition& name() const { return name_; }
   const std::string& text() const { return text_; }  // of the name, for messages
@@ -144,15 +178,24 @@ class Partition : public std::enable_shared_from_this<Partition> {
       ABSL_LOCKS_EXCLUDED(mutex_);
   TransactionCheck check_transaction(base::ProducerId id, base::ProducerEpoch epoch) const ABSL_LOCKS_EXCLUDED(mutex_);
   // After append: nothing while it waits for a flush or, with acks=all, is not on all in-sync replicas; then the
-  // verdict. `leader_epoch` as in AppendAs.
+  // verdict. `leader_epoch` as in AppendAs. `led_since` of the append: leadership that was lost and won again says
+  // nothing of what was appended before (-1: not checked).
   std::optional<base::ErrorCode> acknowledged(base::Offset next_offset, Acks acks,
-                                              base::LeaderEpoch leader_epoch = base::kNoLeaderEpoch) const
+                                              base::LeaderEpoch leader_epoch = base::kNoLeaderEpoch,
+                                              base::LeaderEpoch led_since = base::kNoLeaderEpoch) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Moves the log start up to `to` (-1: the high watermark); below it already: nothing to do. The low watermark: no
-  // replica holds records below. `policy_violation` for a topic that is only compacted, `offset_out_of_range` above the
-  // high watermark.
-  base::Result<base::Offset> delete_records(base::Offset to) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Moves the log start up to `to` (-1: the high watermark); below it already: nothing to do. `policy_violation` for a
+  // topic that is only compacted, `offset_out_of_range` above the high watermark.
+  base::Result<RecordDeletion> delete_records(base::Offset to) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Below it no live replica holds records; -1 while one of them has not said where its log begins.
+  base::Result<base::Offset> low_watermark() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Periodic, every half replica.lag.time.max.ms, and when brokers came or went: asks for another in-sync set where
+  // followers fell behind or came back. Costs next to nothing where nobody did.
+  void look_at_followers() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Nothing when it is not led here.
+  std::optional<ReplicationHealth> replication_health() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   base::Result<ReadOutcome> read(const ReadRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   base::Result<OffsetAnswer> latest(const TimestampQuery& query) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -190,7 +233,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // Where a waiter stands, to be handed back when it stops waiting for another reason.
   struct Parked {
-    enum class For { commit, records, flush } what = For::commit;
+    enum class For { commit, records, flush, deletion } what = For::commit;
     Waiters::Place place;
   };
   // Waits until readers of this isolation may see more than up to `seen`. Nothing, and not parked, when they may
@@ -199,6 +242,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits until what acknowledged() waits for may have happened. Nothing, and not parked, when it has.
   std::optional<Parked> park_append(base::Offset next_offset, Acks acks, std::shared_ptr<Waiter> waiter)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits until the low watermark may have reached `requested`. Nothing, and not parked, when it has, or when the
+  // replica is no leader.
+  std::optional<Parked> park_deletion(base::Offset requested, std::shared_ptr<Waiter> waiter)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void unpark(const Parked& parked) ABSL_LOCKS_EXCLUDED(mutex_);
   // Told of every change from here on, until it is taken out.
@@ -233,7 +280,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
  private:
   enum class Role { none, leader, follower, stopped };
 
-  base::Status check_leader(base::LeaderEpoch current_leader_epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  base::Status check_leader(base::LeaderEpoch current_leader_epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return check_reader(current_leader_epoch, false);
+  }
+  base::Status check_reader(base::LeaderEpoch current_leader_epoch, bool also_from_follower) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Status check_following(base::LeaderEpoch under) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   FollowerPosition position() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Status write_from_leader(std::span<const std::byte> records) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -258,20 +309,44 @@ class Partition : public std::enable_shared_from_this<Partition> {
     return next_offset <= flush_wanted_ && next_offset > log_->recovery_point();
   }
   Waiters& waiters(Parked::For what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::int32_t in_sync_count() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::int32_t needed_in_sync() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::int32_t in_sync_count() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return static_cast<std::int32_t>(isr_.committed.size());
+  }
+  std::int32_t needed_in_sync() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return effective_min_isr(settings_->min_insync_replicas, followers_.size() + 1);
+  }
   base::Offset bound_of(Isolation isolation) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  base::Result<base::Offset> move_log_start(base::Offset to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The high watermark follows the slowest in-sync replica.
-  void advance_high_watermark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  base::Result<RecordDeletion> move_log_start(base::Offset to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Who is to be told of a change, without the lock.
   struct Concerned {
     WaiterList waiters;
     Watches::List watches;
+    Watch::Of what = Watch::Of::anything;
+    const Watch* except = nullptr;
   };
+  base::Result<ReadOutcome> read(const ReadRequest& request, Concerned& concerned)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Concerned reached() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Concerned everybody() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void tell(Concerned concerned);
+
+  // --- the leader's side of replication: partition_leader.cc ---
+  void begin_leading() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  LeaderView leader_view() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The high watermark follows the slowest replica that counts.
+  void advance_high_watermark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Who reads, if it is a follower; null: it is none.
+  base::Result<Follower*> check_follower(const ReadRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Concerned follower_fetched(Follower& follower, const ReadRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Followers at the log end count as caught up as long as their sessions ask. To be noted before the log end moves.
+  void note_sessions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void note_session(Follower& follower) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Asks for a set with the first follower that should join, if nothing is asked for.
+  void welcome_back() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ask_for_isr() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void isr_answered(std::uint64_t question, const base::Result<IsrOutcome>& answer) ABSL_LOCKS_EXCLUDED(mutex_);
+  base::Offset lowest_log_start() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   // Where the segment that holds `offset` ends at the latest.
   base::Offset segment_end_of(base::Offset offset) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   base::Result<OffsetAnswer> known(base::Offset offset, base::Timestamp timestamp) const
@@ -280,16 +355,22 @@ class Partition : public std::enable_shared_from_this<Partition> {
   const base::BrokerId self_;
   const base::TopicPartition name_;
   const std::string text_;
+  const LeaderServices& leading_;
 
   mutable absl::Mutex mutex_;
   std::unique_ptr<storage::Log> log_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const PartitionSettings> settings_ ABSL_GUARDED_BY(mutex_);
   Role role_ ABSL_GUARDED_BY(mutex_) = Role::none;
   PartitionState state_ ABSL_GUARDED_BY(mutex_);
-  base::Offset epoch_start_ ABSL_GUARDED_BY(mutex_);     // where the current leader epoch began
-  Waiters waiting_for_commit_ ABSL_GUARDED_BY(mutex_);   // of the high watermark
-  Waiters waiting_for_records_ ABSL_GUARDED_BY(mutex_);  // of the log end
-  Waiters waiting_for_flush_ ABSL_GUARDED_BY(mutex_);    // of the recovery point
+  // A leader's; replicas and in-sync set of state_ are what was announced, these what holds.
+  IsrState isr_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Follower> followers_ ABSL_GUARDED_BY(mutex_);  // all other assigned replicas
+  base::LeaderEpoch led_since_ ABSL_GUARDED_BY(mutex_) = base::kNoLeaderEpoch;
+  base::Offset epoch_start_ ABSL_GUARDED_BY(mutex_);      // where the current leader epoch began
+  Waiters waiting_for_commit_ ABSL_GUARDED_BY(mutex_);    // of the high watermark
+  Waiters waiting_for_records_ ABSL_GUARDED_BY(mutex_);   // of the log end
+  Waiters waiting_for_flush_ ABSL_GUARDED_BY(mutex_);     // of the recovery point
+  Waiters waiting_for_deletion_ ABSL_GUARDED_BY(mutex_);  // of the low watermark
   Watches watches_ ABSL_GUARDED_BY(mutex_);
   base::Offset flush_wanted_ ABSL_GUARDED_BY(mutex_);  // nothing below is acknowledged before it is flushed
   std::optional<base::Offset> flushing_to_ ABSL_GUARDED_BY(mutex_);  // the flush under way

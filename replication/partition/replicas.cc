@@ -174,7 +174,7 @@ base::Result<std::shared_ptr<Partition>> Replicas::find_or_make(const PartitionS
   } else {
     log->set_settings(settings.log);
   }
-  auto partition = std::make_shared<Partition>(self_, std::move(log), settings);
+  auto partition = std::make_shared<Partition>(self_, std::move(log), settings, *leading_);
   table_.put(partition);
   // Once more: a change between the look above and the table went past it.
   partition->change_settings(PartitionSettings::of(*settings_.snapshot()->topic(state.topic)));
@@ -233,6 +233,10 @@ void Replicas::settings_changed(const config::SettingsChange& change, const conf
     if (concerned) partition->change_settings(PartitionSettings::of(*now.topic(topic)));
   }
   if (following_) following_->settings_changed();
+}
+
+void Replicas::look_at_followers() {
+  for (const auto& partition : table_.all()) partition->look_at_followers();
 }
 
 void Replicas::flush_overdue() {

@@ -56,6 +56,9 @@ class Replicas {
   void use(LogMoves& moves) { moves_ = &moves; }
   // Keeps replicas up with their leaders; without it followers do nothing. Before the first call; outlives this.
   void use(Following& following) { following_ = &following; }
+  // What leaders need of others. Before the first call; outlives this and every partition.
+  void use(const LeaderServices& leading) { leading_ = &leading; }
+  const LeaderServices& leading() const { return *leading_; }
   // Told of every decision, in their order, on the thread that makes the calls below. Before the first call.
   void on_leadership(std::function<void(const LeadershipNews&)> tell) { tell_leadership_ = std::move(tell); }
 
@@ -68,6 +71,9 @@ class Replicas {
   // A data directory has failed: whoever waits for its partitions is told. Any thread.
   void directory_failed();
 
+  // Every half replica.lag.time.max.ms, and when the brokers that are alive have changed: in-sync sets shrink and grow
+  // as followers fell behind or came back. Any thread.
+  void look_at_followers();
   // Periodic work: starts to flush what has been unflushed for flush.ms. Any thread.
   void flush_overdue();
   // Periodic work: forgets producers that have said nothing for so long. Any thread.
@@ -111,6 +117,7 @@ class Replicas {
   const LoadOverrides load_overrides_;
   LogMoves* moves_ = nullptr;
   Following* following_ = nullptr;
+  const LeaderServices* leading_ = &LeaderServices::alone();
   std::function<void(const LeadershipNews&)> tell_leadership_;
   const base::Logger log_{"weir.Replicas"};
   const base::Logger segment_log_{"kafka.log.Log"};  // Kafka's name for what happens to a partition's files

@@ -17,9 +17,14 @@ void Watches::remove(const Watch& watch) {
   list_ = all.empty() ? nullptr : std::make_shared<const std::vector<std::shared_ptr<Watch>>>(std::move(all));
 }
 
-void tell(const Watches::List& watches) {
+bool Watches::holds(const Watch& watch) const {
+  return list_ && std::any_of(list_->begin(), list_->end(), [&](const auto& one) { return one.get() == &watch; });
+}
+
+void tell(const Watches::List& watches, Watch::Of what, const Watch* except) {
   if (!watches) return;
-  for (const auto& watch : *watches) watch->changed();
+  for (const auto& watch : *watches)
+    if (watch.get() != except) watch->changed(what);
 }
 
 }  // namespace replication
