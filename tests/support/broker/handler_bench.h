@@ -131,7 +131,6 @@ struct HandlerBench : test_support::ReplicaBench {
   }
 
   static inline std::vector<base::Buffer> kept;
-  replication::MetadataCache metadata;
   std::vector<replication::LiveBroker> brokers;
   base::Loop loop{"handlers"};
   base::BlockingPool pool{1, "handlers-io"};

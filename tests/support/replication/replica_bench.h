@@ -17,6 +17,7 @@
 #include "replication/partition/replicas.h"
 #include "storage/dirs/log_dirs.h"
 #include "storage/dirs/log_set.h"
+#include "tests/support/replication/asked_isr_changes.h"
 #include "tests/support/storage/temporary_directory.h"
 
 namespace test_support {
@@ -72,6 +73,7 @@ class ReplicaBench {
     std::vector<base::BrokerId> isr = {};  // empty: all replicas
     bool is_new = true;
     base::Uuid topic_id{};
+    std::int32_t partition_epoch = 0;
   };
   static replication::PartitionState state(const Told& told) {
     return {.topic = told.topic,
@@ -80,6 +82,7 @@ class ReplicaBench {
             .leader = told.leader,
             .leader_epoch = told.leader_epoch,
             .isr = told.isr.empty() ? told.replicas : told.isr,
+            .partition_epoch = told.partition_epoch,
             .replicas = told.replicas,
             .is_new = told.is_new};
   }
@@ -91,6 +94,14 @@ class ReplicaBench {
     return replicas->stop(
         {.from = {.controller = kSelf, .controller_epoch = controller_epoch}, .partitions = {std::move(stopped)}});
   }
+  // Exactly these brokers are alive.
+  void let_live(const std::vector<base::BrokerId>& ids, std::int64_t epoch = -1) {
+    metadata.update([&](replication::ClusterMetadata& cluster) {
+      replication::UpdateMetadata update;
+      for (const auto id : ids) update.brokers.push_back({.id = id, .epoch = epoch});
+      cluster.apply(update);
+    });
+  }
   std::shared_ptr<replication::Partition> lead(const Told& told) {
     const auto reply = tell(told);
     base::invariant(reply.partitions.empty(), "the partition was taken");
@@ -101,6 +112,9 @@ class ReplicaBench {
   base::PosixFiles files;
   base::ManualClock clock;
   base::SystemRandom random;
+  replication::MetadataCache metadata;  // nobody is alive until it says so
+  AskedIsrChanges isr_changes;
+  replication::LeaderServices leading{clock, metadata, isr_changes, std::chrono::seconds(30)};
   std::map<std::string, config::Texts> overrides;  // what the store holds for topics
   std::map<std::string, base::Error> unreadable;
   std::vector<std::vector<std::string>> questions;  // what the store was asked for
@@ -137,6 +151,7 @@ class ReplicaBench {
           for (const auto& topic : topics) found.push_back(stored(topic));
           return found;
         });
+    replicas->use(leading);
     pool.start();
     settings.subscribe([this](const auto& change, const auto& now) { replicas->settings_changed(change, *now); });
   }

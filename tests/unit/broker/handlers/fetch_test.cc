@@ -437,6 +437,25 @@ TEST_CASE("an idle session looks at no partition, a busy one at those that chang
   CHECK(session.due().empty());
 }
 
+TEST_CASE("a follower serves consumers of version 11 and later, up to its own high watermark, and nobody else") {
+  Bench bench;
+  auto partition = bench.announce({});
+  REQUIRE(append(*partition, {{"a", "b"}}).ok());
+  bench.announce(
+      {.leader_epoch = base::LeaderEpoch{1}, .leader = kOther, .replicas = {kOther, kSelf}, .is_new = false});
+  const auto ask = [&](std::int16_t version, std::int32_t replica = -1) {
+    auto wanted = fetch({{}});
+    wanted.replica_id = base::BrokerId{replica};
+    return only(bench.ask<FetchResponse>(bench.handler, wanted, version));
+  };
+  CHECK(ask(10).error_code == ErrorCode::not_leader_or_follower);
+  CHECK(ask(12).error_code == ErrorCode::none);
+  CHECK(ask(12).high_watermark == Offset{2});
+  CHECK(ask(12).records.view.size() > 0);
+  CHECK(ask(12, -2).error_code == ErrorCode::none);  // a debugging consumer
+  CHECK(ask(12, 2).error_code == ErrorCode::not_leader_or_follower);
+}
+
 TEST_CASE("a session hears of deleted records, of new settings, of another leader and of the end of a partition") {
   Bench bench;
   auto partition = bench.announce({});
@@ -457,9 +476,11 @@ TEST_CASE("a session hears of deleted records, of new settings, of another leade
 
   bench.announce(
       {.leader_epoch = base::LeaderEpoch{5}, .leader = kOther, .replicas = {kOther, kSelf}, .is_new = false});
-  CHECK(only(session.ask(fetch({}))).error_code == ErrorCode::not_leader_or_follower);
+  CHECK(session.due() == Numbers{0});
+  CHECK(session.ask(fetch({})).responses.empty());  // a follower serves consumers, too
   bench.announce({.leader_epoch = base::LeaderEpoch{6}, .is_new = false});
-  CHECK(only(session.ask(fetch({}))).error_code == ErrorCode::none);
+  CHECK(session.due() == Numbers{0});
+  CHECK(session.ask(fetch({})).responses.empty());
   CHECK(session.due().empty());
 
   bench.stop_replica({.partition = {"orders", 0}, .leader_epoch = base::LeaderEpoch{7}, .remove = true});

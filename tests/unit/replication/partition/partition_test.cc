@@ -38,7 +38,7 @@ protocol::BatchSpec transactional(std::int64_t producer, std::int32_t sequence =
 
 }  // namespace
 
-TEST_CASE("a replica that was told nothing yet, one that follows and one that was stopped serve nobody") {
+TEST_CASE("a replica that follows serves nobody who wants its leader, and one that was stopped serves nobody") {
   ReplicaBench bench;
   auto partition = bench.lead({.leader = kOther, .replicas = {kSelf, kOther}});
   CHECK_FALSE(partition->is_leader());
@@ -47,7 +47,9 @@ TEST_CASE("a replica that was told nothing yet, one that follows and one that wa
   CHECK(code_of(partition->latest({})) == ErrorCode::not_leader_or_follower);
   CHECK(code_of(partition->end_offset_for_epoch(LeaderEpoch{0}, base::kNoLeaderEpoch)) ==
         ErrorCode::not_leader_or_follower);
-  CHECK_FALSE(partition->park(Isolation::high_watermark, Offset{0}, std::make_shared<CountingWaiter>()));
+  // But consumers that do not insist on the leader.
+  CHECK(partition->read({.from = Offset{0}, .limits = kPlenty, .also_from_follower = true}).ok());
+  CHECK(partition->park(Isolation::high_watermark, Offset{0}, std::make_shared<CountingWaiter>()));
 
   auto led = bench.lead({.partition = 1});
   REQUIRE(append(*led, {{"a"}}).ok());
@@ -113,8 +115,20 @@ TEST_CASE("acks=all wants as many in sync as min.insync.replicas, but never more
   CHECK(code_of(one_of_two->ready_to_append(Acks::all)) == ErrorCode::not_enough_replicas);
   CHECK(code_of(append(*one_of_two, {{"a"}})) == ErrorCode::not_enough_replicas);
   CHECK(one_of_two->latest({})->offset == Offset{0});
+  // Appended, but not committed as long as so few are in sync.
   CHECK(append(*one_of_two, {{"a"}}, Acks::leader).ok());
+  CHECK(one_of_two->acknowledged(Offset{1}, Acks::all) == std::nullopt);
+  CHECK(one_of_two->latest({})->offset == Offset{0});
+  // One is enough from now on.
+  auto settings = *one_of_two->settings();
+  settings.min_insync_replicas = 1;
+  one_of_two->change_settings(settings);
+  CHECK(one_of_two->acknowledged(Offset{1}, Acks::all) == ErrorCode::none);
+  // And too few again: what was committed stays committed, but nobody may count on two copies.
+  settings.min_insync_replicas = 2;
+  one_of_two->change_settings(settings);
   CHECK(one_of_two->acknowledged(Offset{1}, Acks::all) == ErrorCode::not_enough_replicas_after_append);
+  CHECK(one_of_two->latest({})->offset == Offset{1});
 }
 
 TEST_CASE("alone in sync a leader commits what it appends, else it waits for the others") {
