@@ -53,6 +53,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
         version_(request.version()),
         replica_(in.replica_state ? in.replica_state->replica_id : in.replica_id),
         replica_epoch_(in.replica_state ? in.replica_state->replica_epoch : -1),
+        rack_(in.rack_id),
         isolation_level_(in.isolation_level),
         min_bytes_(in.min_bytes),
         max_bytes_(version_ >= kMaxBytesSince ? std::min(in.max_bytes, services.max_answer_bytes)
@@ -80,7 +81,8 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     replication::ClusterMetadata::Topic topic;  // of requests by id; null when that is not known
     std::shared_ptr<Partition> partition;       // null: nothing to wait for
     base::Offset bound;
-    bool at_end = false;  // and not only at the limit of this answer
+    bool at_end = false;     // and not only at the limit of this answer
+    bool held_back = false;  // by a throttle: nobody wakes it
     std::optional<Partition::Parked> parked;
     PartitionAnswer answer;
   };
@@ -110,6 +112,8 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     reads_.clear();
     reads_.reserve(context_.partitions.size());
     bytes_ = 0;
+    throttled_bytes_ = 0;
+    over_limit_ = is_follower() && services_.throttle && services_.throttle->wait() > base::Duration::zero();
     answer_now_ = false;
     // The first partition with data gives a whole batch however large, so that a consumer can always get on.
     bool whole_batch = version_ >= kMaxBytesSince;
@@ -157,7 +161,10 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
       request.follower = {.replica = replica_,
                           .broker_epoch = replica_epoch_,
                           .log_start = wanted.follower_log_start,
-                          .session = context_.watch_of(i)};
+                          .session = context_.watch_of(i),
+                          .over_limit = over_limit_};
+    const auto preferred = preferred_replica(metadata, *partition, wanted);
+    if (preferred) request.limits = {.max_bytes = 0, .at_least_one_batch = false, .may_wait = limits.may_wait};
     auto outcome = partition->read(request);
     if (!outcome) return outcome.error().code;
     if (version_ < kMagic2Since && !settings->down_conversion && outcome->slice.records.size_bytes > 0)
@@ -166,8 +173,24 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     read.partition = partition;
     read.bound = outcome->bound;
     read.at_end = wanted.fetch_offset >= outcome->bound && !outcome->diverging_epoch;
+    read.held_back = outcome->held_back;
+    if (outcome->throttled) throttled_bytes_ += outcome->slice.records.size_bytes;
     fill(read.answer, std::move(*outcome));
+    if (preferred) {
+      read.answer.preferred_read_replica = *preferred;
+      answer_now_ = true;
+    }
     return ErrorCode::none;
+  }
+
+  // Where a consumer finds this partition nearer by.
+  std::optional<base::BrokerId> preferred_replica(const replication::ClusterMetadata& metadata,
+                                                  const Partition& partition, const FetchedPartition& wanted) const {
+    if (!services_.prefers_rack || rack_.empty() || is_follower() || version_ < kFromFollowersSince) return {};
+    auto replicas = partition.readable_replicas(wanted.fetch_offset);
+    for (auto& replica : replicas)
+      if (const auto* broker = metadata.find_broker(replica.id)) replica.rack = broker->rack;
+    return replication::preferred_replica(replicas, rack_);
   }
 
   void fill(PartitionAnswer& answer, ReadOutcome outcome) {
@@ -199,7 +222,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
       return;
     }
     for (auto& read : reads_) {
-      if (!read.partition) continue;
+      if (!read.partition || read.held_back) continue;
       read.parked = read.partition->park(isolation(), read.bound, self);
       if (!read.parked) return replication::wake_all({self});  // it got further meanwhile
     }
@@ -295,6 +318,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
     if (isolation_level_ != kReadUncommitted && isolation_level_ != kReadCommitted)
       response.error_code = ErrorCode::unknown_server_error;
     const auto kept = context_.keep_news(outcomes());
+    if (services_.throttle) services_.throttle->record(throttled_bytes_);
     if (bytes_ > 0) services_.record_bytes->add(static_cast<std::uint64_t>(bytes_));
     for (std::size_t i = 0; i < reads_.size(); ++i)
       if (kept[i]) add(response, *context_.partitions[i], reads_[i]);
@@ -328,6 +352,7 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
   const std::int16_t version_;
   const base::BrokerId replica_;
   const std::int64_t replica_epoch_;
+  const std::string rack_;
   const std::int8_t isolation_level_;
   const std::int64_t min_bytes_;
   const std::int64_t max_bytes_;
@@ -336,6 +361,8 @@ class FetchOperation final : public replication::Waiter, public std::enable_shar
   std::optional<ClientWait> wait_;  // while parked
   std::vector<Read> reads_;         // parallel to context_.partitions
   std::int64_t bytes_ = 0;
+  std::size_t throttled_bytes_ = 0;  // of those
+  bool over_limit_ = false;          // leader.replication.throttled.rate
   bool answer_now_ = false;
   bool time_is_up_ = false;
   bool answered_ = false;

@@ -27,6 +27,8 @@ struct FetchServices {
   base::BlockingPool& pool;
   DiskReads& reads;
   std::int32_t max_answer_bytes = 57671680;  // fetch.max.bytes
+  bool prefers_rack = false;                 // replica.selector.class: consumers are sent to a replica in their rack
+  replication::ReplicationThrottle* throttle = nullptr;  // leader.replication.throttled.rate; null: no limit
   // Converted records of all answers that have not been sent: about as much as one answer may hold.
   std::shared_ptr<MemoryBudget> converted = std::make_shared<MemoryBudget>(57671680);
   std::shared_ptr<base::Counter> record_bytes = std::make_shared<base::Counter>();  // answered

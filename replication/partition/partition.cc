@@ -303,7 +303,11 @@ base::Result<ReadOutcome> Partition::read(const ReadRequest& request, Concerned&
     out.high_watermark = log_->high_watermark();
     out.last_stable = log_->last_stable_offset();
   }
-  if (request.from >= out.bound) return out;
+  if (*follower) {
+    out.throttled = settings_->throttled_leaders.contains(name_.partition, self_);
+    out.held_back = out.throttled && request.follower->over_limit && !isr_.in_committed((*follower)->id);
+  }
+  if (request.from >= out.bound || out.held_back) return out;
   auto slice = log_->read(request.from, out.bound, request.limits);
   if (!slice) return slice.error();
   out.bring_in = std::move(slice->bring_in);

@@ -22,6 +22,7 @@
 #include "replication/partition/isr_rules.h"
 #include "replication/partition/leader_services.h"
 #include "replication/partition/partition_settings.h"
+#include "replication/partition/replica_selector.h"
 #include "replication/partition/waiters.h"
 #include "replication/partition/watches.h"
 #include "storage/log/admission.h"
@@ -49,6 +50,8 @@ struct FollowerFetch {
   // Of its session, if it has one: tells when it asked again without the partition being looked at, and is not told of
   // what this fetch itself brings about.
   const Watch* session = nullptr;
+  // leader.replication.throttled.rate is used up: a throttled replica that is not in sync gets nothing.
+  bool over_limit = false;
 };
 
 struct ReadRequest {
@@ -71,6 +74,8 @@ struct ReadOutcome {
   std::vector<storage::AbortedTxn> aborted;          // last_stable only
   // The offset asked for and the bound lie in different segments: too far apart to wait for more.
   bool catching_up = false;
+  bool throttled = false;  // of a follower: what it gets counts for leader.replication.throttled.rate
+  bool held_back = false;  // and it got nothing for that reason
   // Of a reader that must not wait for the disk but would have to: no records; to be run by a thread that may wait,
   // without a lock, before the same is asked again.
   storage::BringIn bring_in{};
@@ -198,6 +203,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::optional<ReplicationHealth> replication_health() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   base::Result<ReadOutcome> read(const ReadRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Where else the records at `from` can be read, and here: in-sync replicas, without racks. Nothing when it is not led
+  // here.
+  std::vector<ReadableReplica> readable_replicas(base::Offset from) const ABSL_LOCKS_EXCLUDED(mutex_);
   base::Result<OffsetAnswer> latest(const TimestampQuery& query) ABSL_LOCKS_EXCLUDED(mutex_);
   base::Result<OffsetAnswer> earliest(const TimestampQuery& query) ABSL_LOCKS_EXCLUDED(mutex_);
   // The first record at or after `query.at`, or nothing (offset -1).

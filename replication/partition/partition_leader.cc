@@ -84,6 +84,17 @@ Partition::Concerned Partition::follower_fetched(Follower& follower, const ReadR
   return concerned;
 }
 
+std::vector<ReadableReplica> Partition::readable_replicas(Offset from) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<ReadableReplica> out;
+  if (role_ != Role::leader || !log_) return out;
+  for (const auto& [id, progress, session] : followers_)
+    if (isr_.in_committed(id) && progress.log_end >= from && progress.log_start <= from)
+      out.push_back({.id = id, .log_end = progress.log_end, .last_caught_up = progress.last_caught_up});
+  out.push_back({.id = self_, .leads = true, .log_end = log_->log_end_offset()});
+  return out;
+}
+
 void Partition::note_sessions() {
   for (auto& follower : followers_) note_session(follower);
 }
@@ -169,10 +180,9 @@ std::optional<ReplicationHealth> Partition::replication_health() const {
   absl::MutexLock lock(&mutex_);
   if (role_ != Role::leader) return std::nullopt;
   // Replicas that are still being added are not missed yet.
-  const auto added = std::count_if(state_.replicas.begin(), state_.replicas.end(), [&](base::BrokerId id) {
-    return std::find(state_.adding.begin(), state_.adding.end(), id) != state_.adding.end();
-  });
-  const auto wanted = static_cast<std::int32_t>(state_.replicas.size()) - static_cast<std::int32_t>(added);
+  std::int32_t wanted = 0;
+  for (const auto id : state_.replicas)
+    if (std::find(state_.adding.begin(), state_.adding.end(), id) == state_.adding.end()) ++wanted;
   return ReplicationHealth{.under_replicated = in_sync_count() < wanted,
                            .under_min_isr = in_sync_count() < needed_in_sync(),
                            .at_min_isr = in_sync_count() == needed_in_sync()};

@@ -10,6 +10,7 @@ PartitionSettings PartitionSettings::of(const config::TopicSettings& topic) {
   out.down_conversion = topic.message_downconversion_enable;
   out.compresses_zstd = topic.compression() == config::CompressionType::zstd;
   out.throttled_followers = ThrottledReplicas(topic.follower_replication_throttled_replicas);
+  out.throttled_leaders = ThrottledReplicas(topic.leader_replication_throttled_replicas);
   return out;
 }
 

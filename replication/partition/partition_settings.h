@@ -17,6 +17,7 @@ struct PartitionSettings {
   bool down_conversion = true;              // message.downconversion.enable
   bool compresses_zstd = false;             // compression.type is zstd: fetchers below version 10 are refused
   ThrottledReplicas throttled_followers{};  // follower.replication.throttled.replicas
+  ThrottledReplicas throttled_leaders{};    // leader.replication.throttled.replicas
 
   static PartitionSettings of(const config::TopicSettings& topic);
 };

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "protocol/messages/fetch.h"
-#include "tests/support/broker/handler_bench.h"
+#include "tests/support/broker/fetch_bench.h"
 
 using namespace broker;
 using namespace broker::test;
@@ -19,52 +19,12 @@ namespace {
 
 constexpr std::int16_t kLatest = 17;
 
-struct Bench : HandlerBench {
-  using HandlerBench::HandlerBench;
-  FetchSessionCache sessions{10, clock, random};
-  FetchServices services{.metadata = metadata,
-                         .partitions = table,
-                         .sessions = sessions,
-                         .pool = pool,
-                         .reads = reads,
-                         .max_answer_bytes = 1 << 20};
-  FetchHandler handler{services};
-};
-
-struct From {
-  std::int32_t partition = 0;
-  std::int64_t offset = 0;
-  std::int32_t max_bytes = 1 << 20;
-  std::string topic = "orders";
-};
-
-FetchRequest fetch(const std::vector<From>& partitions, int max_wait_ms = 0, int min_bytes = 1) {
-  FetchRequest out;
-  out.max_wait_ms = max_wait_ms;
-  out.min_bytes = min_bytes;
-  for (const auto& from : partitions) {
-    auto& topic = out.topics.emplace_back();
-    topic.topic = from.topic;
-    auto& one = topic.partitions.emplace_back();
-    one.partition = from.partition;
-    one.fetch_offset = Offset{from.offset};
-    one.partition_max_bytes = from.max_bytes;
-  }
-  return out;
-}
-
-FetchResponse::Topic::Partition only(const FetchResponse& response) {
-  REQUIRE(response.responses.size() == 1);
-  REQUIRE(response.responses[0].partitions.size() == 1);
-  return response.responses[0].partitions[0];
-}
-
 constexpr int kForEver = 2'000'000'000;
 
 }  // namespace
 
 TEST_CASE("a fetch hands out the bytes of the log") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   REQUIRE(append(*partition, {{"a", "b"}}).ok());
   for (const std::int16_t version : {4, 7, 12}) {
@@ -78,7 +38,7 @@ TEST_CASE("a fetch hands out the bytes of the log") {
 }
 
 TEST_CASE("what cannot be served is refused in the client's words") {
-  Bench bench;
+  FetchBench bench;
   bench.announce({});
   bench.tell_metadata({.topic = "elsewhere", .leader = kOther, .replicas = {kOther}});
   const auto code = [&](const From& from, std::int16_t version = 12) {
@@ -104,7 +64,7 @@ TEST_CASE("what cannot be served is refused in the client's words") {
 }
 
 TEST_CASE("an isolation level nobody defined is an error at the top and below it") {
-  Bench bench;
+  FetchBench bench;
   bench.announce({});
   auto wanted = fetch({{}});
   wanted.isolation_level = 2;
@@ -114,7 +74,7 @@ TEST_CASE("an isolation level nobody defined is an error at the top and below it
 }
 
 TEST_CASE("from version 13 on topics are known by their ids") {
-  Bench bench;
+  FetchBench bench;
   const base::Uuid id{{7}};
   auto partition = bench.announce({.topic_id = id});
   REQUIRE(append(*partition, {{"a"}}).ok());
@@ -128,7 +88,7 @@ TEST_CASE("from version 13 on topics are known by their ids") {
 }
 
 TEST_CASE("whoever asks the wrong broker is told the right one from version 16 on") {
-  Bench bench;
+  FetchBench bench;
   const base::Uuid id{{7}};
   bench.brokers.push_back(HandlerBench::broker(kOther));
   bench.tell_metadata({.leader_epoch = base::LeaderEpoch{3}, .leader = kOther, .replicas = {kOther}, .topic_id = id});
@@ -144,7 +104,7 @@ TEST_CASE("whoever asks the wrong broker is told the right one from version 16 o
 }
 
 TEST_CASE("the first partition with data gives a whole batch, the rest stays within the limits") {
-  Bench bench;
+  FetchBench bench;
   for (int p = 0; p < 3; ++p) REQUIRE(append(*bench.announce({.partition = p}), {{std::string(500, 'x')}}).ok());
   const auto whole = batch_of({{std::string(500, 'x')}}).size();
   auto wanted = fetch({{.partition = 0, .max_bytes = 1}, {.partition = 1, .max_bytes = 1}, {.partition = 2}});
@@ -159,7 +119,7 @@ TEST_CASE("the first partition with data gives a whole batch, the rest stays wit
 }
 
 TEST_CASE("below version 3 limits are hard: a batch that does not fit is not sent, and one that fits is") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   REQUIRE(append(*partition, {{std::string(500, 'x')}}).ok());
   for (const std::int16_t version : {0, 1, 2}) {
@@ -174,7 +134,7 @@ TEST_CASE("below version 3 limits are hard: a batch that does not fit is not sen
 }
 
 TEST_CASE("old clients get magic 0 or 1, or are refused where conversion is off") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   REQUIRE(append(*partition, {{"a"}}).ok());
   const auto magic = [&](std::int16_t version) {
@@ -197,7 +157,7 @@ TEST_CASE("old clients get magic 0 or 1, or are refused where conversion is off"
 }
 
 TEST_CASE("what old clients get is no larger than what was stored, but for one whole entry") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   const std::vector<std::string> values(50, "v");  // as messages several times the size of a batch
   for (int i = 0; i < 10; ++i) REQUIRE(append(*partition, {values}).ok());
@@ -216,7 +176,7 @@ TEST_CASE("what old clients get is no larger than what was stored, but for one w
 }
 
 TEST_CASE("the room for one large answer is shared by its partitions") {
-  Bench bench;
+  FetchBench bench;
   const std::vector<std::string> values(50, "v");
   for (std::int32_t i = 0; i < 3; ++i) REQUIRE(append(*bench.announce({.partition = i}), {values}).ok());
   const auto answer =
@@ -231,7 +191,7 @@ TEST_CASE("the room for one large answer is shared by its partitions") {
 }
 
 TEST_CASE("converted records that nobody has taken keep others from being converted") {
-  Bench bench;
+  FetchBench bench;
   bench.services.converted = std::make_shared<MemoryBudget>(1);
   REQUIRE(append(*bench.announce({}), {{"a"}}).ok());
   auto first = bench.send(bench.handler, fetch({{}}), 2);
@@ -250,7 +210,7 @@ TEST_CASE("converted records that nobody has taken keep others from being conver
 }
 
 TEST_CASE("a zstd topic is for clients that know zstd") {
-  Bench bench;
+  FetchBench bench;
   bench.overrides["orders"] = {{"compression.type", "zstd"}};
   bench.announce({});
   CHECK(only(bench.ask<FetchResponse>(bench.handler, fetch({{}}), 9)).error_code ==
@@ -259,7 +219,7 @@ TEST_CASE("a zstd topic is for clients that know zstd") {
 }
 
 TEST_CASE("a fetch with nothing to tell waits until there is enough, or its time is up") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   auto waiting = bench.send(bench.handler, fetch({{}}, kForEver), 11);
   CHECK(partition->waiting() == 1);
@@ -281,7 +241,7 @@ TEST_CASE("a fetch with nothing to tell waits until there is enough, or its time
 }
 
 TEST_CASE("an error is answered at once, whatever the others wait for") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   const auto answer = bench.ask<FetchResponse>(bench.handler, fetch({{}, {.partition = 9}}, kForEver), 11);
   CHECK(answer.responses[0].partitions[1].error_code == ErrorCode::unknown_topic_or_partition);
@@ -289,7 +249,7 @@ TEST_CASE("an error is answered at once, whatever the others wait for") {
 }
 
 TEST_CASE("a reader of committed data behind an open transaction waits without turning in circles") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   REQUIRE(append(*partition, {.values = {"open"},
                               .spec = {.producer_id = base::ProducerId{9},
@@ -309,7 +269,7 @@ TEST_CASE("a reader of committed data behind an open transaction waits without t
 }
 
 TEST_CASE("a deleted partition answers whoever waited for it, and keeps nobody") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   auto other = bench.announce({.partition = 1});
   auto waiting = bench.send(bench.handler, fetch({{}, {.partition = 1}}, kForEver), 11);
@@ -322,7 +282,7 @@ TEST_CASE("a deleted partition answers whoever waited for it, and keeps nobody")
 }
 
 TEST_CASE("a fetch whose client is gone is dropped when it is woken") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   auto waiting = bench.send(bench.handler, fetch({{}}, kForEver, 1 << 20), 11);
   waiting->gone = true;
@@ -332,7 +292,7 @@ TEST_CASE("a fetch whose client is gone is dropped when it is woken") {
 }
 
 TEST_CASE("a thousand waiting consumers are all served by one append") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   std::vector<std::shared_ptr<Awaited>> waiting;
   for (int i = 0; i < 1000; ++i) waiting.push_back(bench.send(bench.handler, fetch({{}}, kForEver), 11));
@@ -343,7 +303,7 @@ TEST_CASE("a thousand waiting consumers are all served by one append") {
 }
 
 TEST_CASE("a session tells only what is new, and wakes for it") {
-  Bench bench;
+  FetchBench bench;
   auto first = bench.announce({});
   bench.announce({.partition = 1});
   auto open = fetch({{}, {.partition = 1}});
@@ -367,7 +327,7 @@ TEST_CASE("a session tells only what is new, and wakes for it") {
 }
 
 TEST_CASE("a body that is no fetch closes the connection") {
-  Bench bench;
+  FetchBench bench;
   std::vector<std::byte> nonsense(40, std::byte{0xff});
   auto awaited = std::make_shared<Awaited>();
   bench.run_on_loop([&] {
@@ -380,38 +340,12 @@ TEST_CASE("a body that is no fetch closes the connection") {
 
 namespace {
 
-// Fetches of one session, in turn.
-struct SessionOf {
-  Bench& bench;
-  std::int32_t id = 0;
-  std::int32_t epoch = 0;
-
-  FetchRequest next(FetchRequest request) {
-    request.session_id = id;
-    request.session_epoch = epoch++;
-    return request;
-  }
-  FetchResponse ask(const FetchRequest& request) {
-    auto answer = bench.ask<FetchResponse>(bench.handler, next(request), kByName);
-    id = answer.session_id;
-    return answer;
-  }
-  // What the next request would look at.
-  std::vector<std::int32_t> due() {
-    const auto context = bench.sessions.open(next(fetch({})), kByName);
-    std::vector<std::int32_t> out;
-    for (const auto& partition : context->partitions) out.push_back(partition->partition);
-    return out;
-  }
-  static constexpr std::int16_t kByName = 12;
-};
-
 using Numbers = std::vector<std::int32_t>;
 
 }  // namespace
 
 TEST_CASE("an idle session looks at no partition, a busy one at those that changed") {
-  Bench bench;
+  FetchBench bench;
   std::vector<std::shared_ptr<replication::Partition>> partitions;
   for (int i = 0; i < 4; ++i) partitions.push_back(bench.announce({.partition = i}));
   SessionOf session{bench};
@@ -437,27 +371,8 @@ TEST_CASE("an idle session looks at no partition, a busy one at those that chang
   CHECK(session.due().empty());
 }
 
-TEST_CASE("a follower serves consumers of version 11 and later, up to its own high watermark, and nobody else") {
-  Bench bench;
-  auto partition = bench.announce({});
-  REQUIRE(append(*partition, {{"a", "b"}}).ok());
-  bench.announce(
-      {.leader_epoch = base::LeaderEpoch{1}, .leader = kOther, .replicas = {kOther, kSelf}, .is_new = false});
-  const auto ask = [&](std::int16_t version, std::int32_t replica = -1) {
-    auto wanted = fetch({{}});
-    wanted.replica_id = base::BrokerId{replica};
-    return only(bench.ask<FetchResponse>(bench.handler, wanted, version));
-  };
-  CHECK(ask(10).error_code == ErrorCode::not_leader_or_follower);
-  CHECK(ask(12).error_code == ErrorCode::none);
-  CHECK(ask(12).high_watermark == Offset{2});
-  CHECK(ask(12).records.view.size() > 0);
-  CHECK(ask(12, -2).error_code == ErrorCode::none);  // a debugging consumer
-  CHECK(ask(12, 2).error_code == ErrorCode::not_leader_or_follower);
-}
-
 TEST_CASE("a session hears of deleted records, of new settings, of another leader and of the end of a partition") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   REQUIRE(append(*partition, {{"a", "b", "c"}}).ok());
   SessionOf session{bench};
@@ -489,7 +404,7 @@ TEST_CASE("a session hears of deleted records, of new settings, of another leade
 }
 
 TEST_CASE("what the limits of an answer left behind is looked at again without any change") {
-  Bench bench;
+  FetchBench bench;
   for (int i = 0; i < 3; ++i) REQUIRE(append(*bench.announce({.partition = i}), {{std::string(1000, 'x')}}).ok());
   SessionOf session{bench};
   auto limited = fetch({{.partition = 0}, {.partition = 1}, {.partition = 2}});
@@ -513,7 +428,7 @@ TEST_CASE("what the limits of an answer left behind is looked at again without a
 }
 
 TEST_CASE("a session read with another isolation level looks at everything again") {
-  Bench bench;
+  FetchBench bench;
   bench.announce({});
   SessionOf session{bench};
   session.ask(fetch({{}}));
@@ -524,7 +439,7 @@ TEST_CASE("a session read with another isolation level looks at everything again
 }
 
 TEST_CASE("a parked session fetch wakes for the partition that changed, whatever was settled before") {
-  Bench bench;
+  FetchBench bench;
   std::vector<std::shared_ptr<replication::Partition>> partitions;
   for (int i = 0; i < 3; ++i) partitions.push_back(bench.announce({.partition = i}));
   SessionOf session{bench};
@@ -541,7 +456,7 @@ TEST_CASE("a parked session fetch wakes for the partition that changed, whatever
 }
 
 TEST_CASE("appends and fetches of many sessions side by side lose no wake-up") {
-  Bench bench;
+  FetchBench bench;
   auto partition = bench.announce({});
   constexpr std::int64_t kRecords = 300;
   std::vector<SessionOf> sessions(4, SessionOf{bench});
@@ -563,7 +478,7 @@ TEST_CASE("appends and fetches of many sessions side by side lose no wake-up") {
 
 TEST_CASE("records that only the disk can tell of are waited for on the pool; where too many wait they come later") {
   constexpr std::int16_t kByName = 12;
-  Bench bench;
+  FetchBench bench;
   bench.overrides["orders"] = {{"segment.bytes", "500"}};
   auto partition = bench.announce({});
   for (int i = 0; i < 30; ++i) REQUIRE(append(*partition, {{std::string(100, 'v')}}).ok());
