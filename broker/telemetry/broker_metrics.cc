@@ -100,13 +100,12 @@ void add_partition_metrics(Metrics& metrics, const replication::PartitionTable& 
          &replication::ReplicationHealth::under_min_isr);
   health("weir_at_min_isr_partitions", "Partitions led here with just as many in-sync replicas as min.insync.replicas",
          &replication::ReplicationHealth::at_min_isr);
-  const auto& leading = replicas.leading();
   metrics.add({"weir_isr_shrinks_total", "changes", "Times in-sync sets of partitions led here became smaller"},
-              [&leading] { return number(leading.shrinks().get()); });
+              [&replicas] { return number(replicas.leading().shrinks().get()); });
   metrics.add({"weir_isr_expands_total", "changes", "Times in-sync sets of partitions led here became larger"},
-              [&leading] { return number(leading.expands().get()); });
+              [&replicas] { return number(replicas.leading().expands().get()); });
   metrics.add({"weir_failed_isr_changes_total", "changes", "Changes of in-sync sets that were asked for and refused"},
-              [&leading] { return number(leading.failures().get()); });
+              [&replicas] { return number(replicas.leading().failures().get()); });
   metrics.add({"weir_parked_waiters", "entries",
                "Long polls and produces with acks=all that wait for a partition, once for each they wait for"},
               [&partitions] {

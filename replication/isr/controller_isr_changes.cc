@@ -270,6 +270,10 @@ ControllerIsrChanges::ControllerIsrChanges(Services services)
     : sender_(std::make_shared<Sender>(std::move(services))) {}
 ControllerIsrChanges::~ControllerIsrChanges() = default;
 
+bool ControllerIsrChanges::is_known_to(config::ProtocolVersion release) {
+  return release >= config::find_protocol_version("2.7-IV2").value();
+}
+
 void ControllerIsrChanges::ask(IsrChange change, Done done) { sender_->ask(std::move(change), std::move(done)); }
 void ControllerIsrChanges::stop() { sender_->stop(); }
 

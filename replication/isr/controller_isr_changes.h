@@ -38,6 +38,8 @@ class ControllerIsrChanges final : public IsrChanges {
     base::Duration timeout = std::chrono::seconds(30);  // controller.socket.timeout.ms
   };
   explicit ControllerIsrChanges(Services services);
+  // Before, leaders write the state themselves: StateNodeIsrChanges.
+  static bool is_known_to(config::ProtocolVersion release);
   ~ControllerIsrChanges() override;
 
   void ask(IsrChange change, Done done) override;

@@ -36,8 +36,9 @@ class IsrChanges {
  public:
   virtual ~IsrChanges() = default;
   // Any thread, without the partition's lock or with it: `done` never runs inside the call. One change per partition at
-  // a time. What can be tried again is tried again inside; the errors that reach `done` are final for this change:
-  // the codes Kafka's controller answers AlterPartition with.
+  // a time: another one takes the place of the first, which then may never be answered. What can be tried again is
+  // tried again inside; the errors that reach `done` are final for this change: the codes Kafka's controller answers
+  // AlterPartition with.
   using Done = std::function<void(base::Result<IsrOutcome>)>;
   virtual void ask(IsrChange change, Done done) = 0;
 };

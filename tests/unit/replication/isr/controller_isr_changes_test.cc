@@ -367,6 +367,16 @@ TEST_CASE("more changes than one request takes follow in the next") {
   CHECK(bench.outcomes.size() == 2001);
 }
 
+TEST_CASE("leaders ask the controller from 2.7-IV2 on") {
+  const auto known = [](const char* release) {
+    return ControllerIsrChanges::is_known_to(config::find_protocol_version(release).value());
+  };
+  CHECK_FALSE(known("2.6"));
+  CHECK_FALSE(known("2.7-IV1"));
+  CHECK(known("2.7-IV2"));
+  CHECK(known("3.9"));
+}
+
 TEST_CASE("once stopped nothing is sent or answered") {
   Bench bench;
   bench.ask(bench.change(0));
