@@ -125,9 +125,9 @@ TEST_CASE("a consumer is sent to the in-sync replica in its rack that holds what
   FetchBench bench;
   bench.services.prefers_rack = true;
   bench.brokers = {bench.broker(kSelf), bench.broker(kOther), bench.broker(kThird)};
-  bench.brokers[0].rack = "a";
-  bench.brokers[1].rack = "b";
-  bench.brokers[2].rack = "b";
+  bench.brokers[0].rack = std::string("a");
+  bench.brokers[1].rack = std::string("b");
+  bench.brokers[2].rack = std::string("b");
   auto partition = bench.announce({.replicas = {kSelf, kOther, kThird}});
   REQUIRE(append(*partition, {{"1"}}, replication::Acks::leader).ok());
   REQUIRE(append(*partition, {{"2"}}, replication::Acks::leader).ok());

@@ -29,7 +29,7 @@ TEST_CASE("a consumer reads in its rack, from the leader if it is there, else fr
   CHECK(preferred_replica(replicas, "b") == BrokerId{3});
   replicas[0].last_caught_up = at(5);
   CHECK(preferred_replica(replicas, "b") == BrokerId{3});
-  replicas[3].rack = "b";
+  replicas[3].rack = std::string("b");
   CHECK(preferred_replica(replicas, "b") == std::nullopt);
   replicas[3].rack = std::nullopt;
   replicas[1].rack = std::nullopt;  // not alive
