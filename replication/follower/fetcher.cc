@@ -37,7 +37,7 @@ FetcherSettings FetcherSettings::of(const config::BrokerSettings& broker, base::
           .receive_buffer_bytes = broker.replica_socket_receive_buffer_bytes};
 }
 
-void FollowerProgress::set_lag(const base::TopicPartition& partition, std::int64_t lag) {
+void FetchProgress::set_lag(const base::TopicPartition& partition, std::int64_t lag) {
   absl::MutexLock lock(&mutex_);
   if (lag > 0)
     lags_[partition] = lag;
@@ -45,7 +45,7 @@ void FollowerProgress::set_lag(const base::TopicPartition& partition, std::int64
     lags_.erase(partition);
 }
 
-std::int64_t FollowerProgress::max_lag() const {
+std::int64_t FetchProgress::max_lag() const {
   absl::MutexLock lock(&mutex_);
   std::int64_t most = 0;
   for (const auto& [partition, lag] : lags_) most = std::max(most, lag);
@@ -53,7 +53,7 @@ std::int64_t FollowerProgress::max_lag() const {
 }
 
 Fetcher::Fetcher(Place place, FetcherSettings settings, FetcherServices services,
-                 std::shared_ptr<FollowerProgress> progress)
+                 std::shared_ptr<FetchProgress> progress)
     : place_(std::move(place)),
       settings_(settings),
       services_(std::move(services)),

@@ -49,7 +49,7 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     std::int32_t slot = 0;  // among the fetchers of that leader
     base::Loop& loop;
   };
-  Fetcher(Place place, FetcherSettings settings, FetcherServices services, std::shared_ptr<FollowerProgress> progress);
+  Fetcher(Place place, FetcherSettings settings, FetcherServices services, std::shared_ptr<FetchProgress> progress);
   ~Fetcher();
 
   void follow(std::vector<Follow> replicas);
@@ -152,7 +152,7 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
   const Place place_;
   const FetcherSettings settings_;
   const FetcherServices services_;
-  const std::shared_ptr<FollowerProgress> progress_;
+  const std::shared_ptr<FetchProgress> progress_;
   const base::Logger log_{"kafka.server.ReplicaFetcherThread"};
 
   absl::btree_map<base::TopicPartition, Ptr> replicas_;

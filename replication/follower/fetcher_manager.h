@@ -48,7 +48,7 @@ class FetcherManager final : public Following {
   // loops stop; also on a loop, when that is the thread of all of them.
   void stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  const FollowerProgress& progress() const { return *progress_; }
+  const FetchProgress& progress() const { return *progress_; }
   std::size_t fetchers() const ABSL_LOCKS_EXCLUDED(mutex_);
   std::size_t followed() const ABSL_LOCKS_EXCLUDED(mutex_);  // also those without a leader to be found
 
@@ -88,7 +88,7 @@ class FetcherManager final : public Following {
   const FetcherServices services_;
   const std::vector<base::Loop*> loops_;
   const FindBroker find_broker_;
-  const std::shared_ptr<FollowerProgress> progress_ = std::make_shared<FollowerProgress>();
+  const std::shared_ptr<FetchProgress> progress_ = std::make_shared<FetchProgress>();
 
   mutable absl::Mutex mutex_;
   FetcherSettings settings_ ABSL_GUARDED_BY(mutex_);

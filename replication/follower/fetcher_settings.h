@@ -38,7 +38,7 @@ struct FetcherSettings {
 };
 
 // How far followers are, for metrics. Any thread.
-class FollowerProgress {
+class FetchProgress {
  public:
   base::Counter bytes;                  // of records, as received
   std::atomic<std::int64_t> failed{0};  // partitions that wait for the controller because their leader fenced them
