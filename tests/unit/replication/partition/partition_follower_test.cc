@@ -224,7 +224,7 @@ TEST_CASE("what a leader keeps in one segment is taken also where segments are s
 TEST_CASE("who waits at a follower is woken by what it takes") {
   FollowerBench bench;
   struct Looks final : Watch {
-    void changed() override { ++times; }
+    void changed(Of) override { ++times; }
     int times = 0;
   };
   const auto watch = std::make_shared<Looks>();
