@@ -4,11 +4,12 @@
 
 #include <algorithm>
 
+#include "storage/segment/names.h"
+
 namespace replication {
 
 using base::ErrorCode;
 
-// A controller that was replaced does not know it yet.
 bool Replicas::is_stale(std::int32_t controller_epoch) {
   if (controller_epoch < controller_epoch_) {
     log_.warn("Ignoring a request of controller epoch {}, the latest is {}", controller_epoch, controller_epoch_);
@@ -62,6 +63,12 @@ Replicas::Unread Replicas::learn_overrides(const LeaderAndIsr& request) {
   return unread;
 }
 
+// What a new controller, or one that tries again, says is often known; who says what is over has lost his way.
+bool Replicas::said_twice(const PartitionState& state) const {
+  const auto known = table_.find(state.topic, state.partition);
+  return known && known->leader_epoch() == state.leader_epoch;
+}
+
 // Each waits for the disk to take in its leader epoch; side by side they share the disk's writes.
 Replicas::Outcomes Replicas::lead_or_follow_each(const std::vector<PartitionState>& partitions, const Unread& unread) {
   Outcomes outcomes(partitions.size());
@@ -78,7 +85,7 @@ Replicas::Outcomes Replicas::lead_or_follow_each(const std::vector<PartitionStat
       tell_leadership(partitions[i]);
       continue;
     }
-    if (outcomes[i].error().code == ErrorCode::stale_controller_epoch) continue;  // known already
+    if (outcomes[i].error().code == ErrorCode::stale_controller_epoch && said_twice(partitions[i])) continue;
     // With a directory go thousands: one of them tells the story.
     if (outcomes[i].error().code == ErrorCode::kafka_storage_error && lost++ > 0) continue;
     log_.warn("{}-{}: {}", partitions[i].topic, partitions[i].partition, outcomes[i].error().text());
@@ -114,6 +121,8 @@ void Replicas::tell_leadership(const PartitionState& state) const {
 base::Status Replicas::lead_or_follow(const PartitionState& state, const Unread& unread) {
   if (!has_replica(state, self_))
     return base::fail(ErrorCode::unknown_topic_or_partition, "{}-{} has no replica here", state.topic, state.partition);
+  if (!storage::is_topic_name(state.topic) || state.partition < 0)  // names directories
+    return base::fail(ErrorCode::invalid_topic_exception, "'{}'-{} is no partition", state.topic, state.partition);
   if (const auto why = unread.find(state.topic); why != unread.end()) return why->second;
   if (put_off(state)) return {};
   auto partition = find_or_make(state);

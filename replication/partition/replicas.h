@@ -62,6 +62,10 @@ class Replicas {
   // Told of every decision, in their order, on the thread that makes the calls below. Before the first call.
   void on_leadership(std::function<void(const LeadershipNews&)> tell) { tell_leadership_ = std::move(tell); }
 
+  // Whether a controller speaks that was replaced: it does not know it yet. Otherwise its epoch is remembered. The
+  // calls below ask themselves; metadata, which is kept elsewhere, is refused by the same rule.
+  bool is_stale(std::int32_t controller_epoch);
+
   AnnouncementReply lead_or_follow(const LeaderAndIsr& request);
   AnnouncementReply stop(const StopReplica& request);
 
@@ -91,12 +95,12 @@ class Replicas {
 
  private:
   void apply_retention(Partition& partition, base::Timestamp now);
-  bool is_stale(std::int32_t controller_epoch);
   // Topics whose configuration could not be read, and why.
   using Unread = std::map<std::string, base::Error, std::less<>>;
   Unread learn_overrides(const LeaderAndIsr& request);
   using Outcomes = std::vector<base::Status>;  // one per partition
   Outcomes lead_or_follow_each(const std::vector<PartitionState>& partitions, const Unread& unread);
+  bool said_twice(const PartitionState& state) const;
   void tell_leadership(const PartitionState& state) const;
   void follow_each(const std::vector<PartitionState>& partitions, const Outcomes& outcomes) const;
   base::Status lead_or_follow(const PartitionState& state, const Unread& unread);
