@@ -93,6 +93,7 @@ void Broker::stop() {
   p.coordination.stop();
   p.loading.stop();
   p.coordinators.stop();
+  if (p.others) p.others->close();
   p.loops.stop();
   p.pool.stop();
 }

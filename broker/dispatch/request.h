@@ -41,9 +41,14 @@ class Request {
   // frames move: they lay in the loop's receive buffer.
   std::shared_ptr<const void> keep_frame() { return frame_.keep(budget_); }
 
+  // The connection reads no further request before this one is answered, as for an API of ApiEntry::no_read_ahead.
+  void hold_the_next() { holds_the_next_ = true; }
+  bool holds_the_next() const { return holds_the_next_; }
+
  private:
   Frame& frame_;
   std::size_t body_at_;
+  bool holds_the_next_ = false;
   const std::shared_ptr<MemoryBudget>& budget_;
 };
 

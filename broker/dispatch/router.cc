@@ -32,7 +32,7 @@ ReadAhead Router::handle(Session& session, Frame& frame, base::Instant arrived, 
   entry->counts->bytes.add(frame.bytes().size());
   Request request(std::move(parsed->header), session, arrived, frame, parsed->body_at, budget_);
   entry->handler(request, std::move(answer));
-  return entry->no_read_ahead ? ReadAhead::after_answer : ReadAhead::allowed;
+  return entry->no_read_ahead || request.holds_the_next() ? ReadAhead::after_answer : ReadAhead::allowed;
 }
 
 }  // namespace broker

@@ -142,20 +142,19 @@ void MetadataHandler::operator()(Request& request, AnswerSlot answer) const {
   for (const auto at : missing) topics.push_back(automatic_topic(*out.topics[at].name));
   // Told at once, in the words of a client that has just made a topic: its leader comes with the next question.
   auto shared = std::make_shared<std::pair<AnswerSlot, MetadataResponse>>(std::move(answer), std::move(out));
-  controller_.create_topics(std::move(topics), {.timeout = std::chrono::milliseconds(0), .validate_only = false},
-                            [this, shared, missing, version = view.version, correlation_id = request.correlation_id()](
-                                const std::vector<replication::TopicResult>& results) {
-                              auto& [slot, response] = *shared;
-                              for (std::size_t i = 0; i < missing.size() && i < results.size(); ++i) {
-                                const auto code = results[i].code;
-                                if (is_internal_topic(results[i].name)) internal_topics_.created(results[i]);
-                                const bool made = code == ErrorCode::none || code == ErrorCode::request_timed_out ||
-                                                  code == ErrorCode::topic_already_exists ||
-                                                  code == ErrorCode::not_controller;
-                                response.topics[missing[i]].error_code = made ? ErrorCode::leader_not_available : code;
-                              }
-                              slot.fill(protocol::encode_response(correlation_id, version, response));
-                            });
+  creation_.create(std::move(topics),
+                   [this, shared, missing, version = view.version,
+                    correlation_id = request.correlation_id()](const std::vector<replication::TopicResult>& results) {
+                     auto& [slot, response] = *shared;
+                     for (std::size_t i = 0; i < missing.size() && i < results.size(); ++i) {
+                       const auto code = results[i].code;
+                       if (is_internal_topic(results[i].name)) internal_topics_.created(results[i]);
+                       const bool made = code == ErrorCode::none || code == ErrorCode::request_timed_out ||
+                                         code == ErrorCode::topic_already_exists || code == ErrorCode::not_controller;
+                       response.topics[missing[i]].error_code = made ? ErrorCode::leader_not_available : code;
+                     }
+                     slot.fill(protocol::encode_response(correlation_id, version, response));
+                   });
 }
 
 replication::NewTopic MetadataHandler::automatic_topic(const std::string& name) const {

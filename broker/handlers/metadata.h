@@ -7,9 +7,9 @@
 #include "broker/dispatch/request.h"
 #include "broker/internal_topics/creation.h"
 #include "broker/network/answers.h"
+#include "broker/peers/topic_creation.h"
 #include "config/dynamic.h"
 #include "replication/cluster/metadata.h"
-#include "replication/controller/controller.h"
 #include "replication/partition/partition_table.h"
 
 namespace broker {
@@ -23,13 +23,13 @@ class MetadataHandler {
   };
   MetadataHandler(Self self, const config::DynamicSettings& settings, const replication::MetadataCache& metadata,
                   const replication::PartitionTable& partitions, InternalTopics& internal_topics,
-                  replication::Controller& controller)
+                  TopicCreation& creation)
       : self_(std::move(self)),
         settings_(settings),
         metadata_(metadata),
         partitions_(partitions),
         internal_topics_(internal_topics),
-        controller_(controller) {}
+        creation_(creation) {}
   void operator()(Request& request, AnswerSlot answer) const;
 
  private:
@@ -40,7 +40,7 @@ class MetadataHandler {
   const replication::MetadataCache& metadata_;
   const replication::PartitionTable& partitions_;
   InternalTopics& internal_topics_;
-  replication::Controller& controller_;
+  TopicCreation& creation_;
 };
 
 }  // namespace broker

@@ -147,13 +147,16 @@ void TxnOffsetCommitHandler::operator()(Request& request, AnswerSlot answer) con
   if (commit.offsets.empty()) return owed->send();
   if (in.producer_id.raw < 0)
     return finish(std::vector<ErrorCode>(commit.offsets.size(), ErrorCode::invalid_producer_id_mapping));
-  auto verified = in.group_id.empty()
-                      ? ErrorCode::none  // refused for that
-                      : services_.verification.of_group(in.transactional_id, commit.producer, in.group_id);
-  if (verified == ErrorCode::transaction_abortable && owed->version < kTransactionAbortableSince)
-    verified = ErrorCode::invalid_txn_state;
-  if (verified != ErrorCode::none) return finish(std::vector<ErrorCode>(commit.offsets.size(), verified));
-  services_.groups.commit(in.group_id, std::move(commit), finish);
+  const auto producer = commit.producer;
+  auto go_on = [&groups = services_.groups, group = in.group_id, commit = std::move(commit), finish,
+                version = request.version()](ErrorCode verified) mutable {
+    if (verified == ErrorCode::transaction_abortable && version < kTransactionAbortableSince)
+      verified = ErrorCode::invalid_txn_state;
+    if (verified != ErrorCode::none) return finish(std::vector<ErrorCode>(commit.offsets.size(), verified));
+    groups.commit(group, std::move(commit), finish);
+  };
+  if (in.group_id.empty()) return go_on(ErrorCode::none);  // refused for that
+  services_.verification.of_group(in.transactional_id, producer, in.group_id, std::move(go_on));
 }
 
 namespace {

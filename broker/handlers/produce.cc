@@ -1,6 +1,9 @@
 #include "broker/handlers/produce.h"
 
+#include <algorithm>
 #include <chrono>
+#include <map>
+#include <string_view>
 
 #include "broker/dispatch/reply.h"
 #include "broker/handlers/client_wait.h"
@@ -147,6 +150,7 @@ class PendingProduce final : public replication::Waiter, public std::enable_shar
 };
 
 constexpr std::int16_t kTransactionAbortableSince = 11;
+constexpr std::int32_t kLongestQuestionMs = 30'000;  // to a coordinator, whatever time the client gives
 
 // What a producer is told when its coordinator does not know of its batch, or could not be asked. Old and new clients
 // expect INVALID_PRODUCER_EPOCH of a fence, and try again after NOT_ENOUGH_REPLICAS.
@@ -160,17 +164,36 @@ ErrorCode code_of_verification(ErrorCode code, std::int16_t version) {
     case ErrorCode::concurrent_transactions:
     case ErrorCode::coordinator_load_in_progress:
     case ErrorCode::coordinator_not_available:
+    case ErrorCode::network_exception:
     case ErrorCode::not_coordinator:
+    case ErrorCode::request_timed_out:
       return ErrorCode::not_enough_replicas;
     default:
       return code;
   }
 }
 
+// What a coordinator elsewhere said, before anything was appended.
+struct Verdict {
+  ErrorCode code = ErrorCode::none;
+  std::uint64_t markers = 0;  // TransactionCheck::markers from before he was asked
+};
+using Verdicts = std::map<base::TopicPartition, Verdict>;
+
+// Who asks. The strings belong to the session, or to who keeps the request.
+struct Asker {
+  std::int32_t correlation_id;
+  std::int16_t version;
+  std::string_view client_id;
+  std::string_view listener;
+};
+
 // Everything one request needs while its partitions are appended one after another.
 struct Appending {
-  Request& request;
+  const Asker& request;
+  std::span<std::byte> body;
   const ProduceRequest& in;
+  const Verdicts& verdicts;
   base::Timestamp now;
   const replication::ClusterMetadata& metadata;
   const replication::PartitionTable& partitions;
@@ -180,33 +203,32 @@ struct Appending {
   bool any_failed = false;
 
   std::span<std::byte> mutable_records(const protocol::Records& records) const {
-    const auto body = request.body();
     return body.subspan(static_cast<std::size_t>(records.view.data() - body.data()), records.view.size());
   }
 
   void append(const std::string& topic, const ProduceRequest::Topic::Partition& in_partition, PartitionAnswer& answer) {
     answer.index = in_partition.index;
     if (!metadata.find_partition(topic, in_partition.index))
-      return refuse(answer, ErrorCode::unknown_topic_or_partition, request.version());
-    if (in_partition.records.is_null) return refuse(answer, ErrorCode::invalid_record, request.version());
-    if (!valid_acks(in.acks)) return refuse(answer, ErrorCode::invalid_required_acks, request.version());
-    if (is_internal_topic(topic) && request.session.client_id != kAdminClientId)
-      return refuse(answer, ErrorCode::invalid_topic_exception, request.version());
+      return refuse(answer, ErrorCode::unknown_topic_or_partition, request.version);
+    if (in_partition.records.is_null) return refuse(answer, ErrorCode::invalid_record, request.version);
+    if (!valid_acks(in.acks)) return refuse(answer, ErrorCode::invalid_required_acks, request.version);
+    if (is_internal_topic(topic) && request.client_id != kAdminClientId)
+      return refuse(answer, ErrorCode::invalid_topic_exception, request.version);
     const auto partition = partitions.find(topic, in_partition.index);
-    if (!partition) return refuse(answer, partitions.why_absent(topic, in_partition.index), request.version());
+    if (!partition) return refuse(answer, partitions.why_absent(topic, in_partition.index), request.version);
     const auto acks = static_cast<Acks>(in.acks);
     const auto settings = partition->ready_to_append(acks);
     if (!settings) return refuse_append(answer, settings.error().code, *partition);
 
     auto admission = storage::admit({.records = mutable_records(in_partition.records),
-                                     .version = request.version(),
+                                     .version = request.version,
                                      .origin = storage::AppendOrigin::client,
                                      .now = now,
                                      .partition = partition->text()},
                                     (*settings)->admission);
     if (auto* rejection = std::get_if<storage::Rejection>(&admission)) {
       if (!rejection->of_request) tell_log_start(answer, rejection->error.code, *partition);
-      return refuse(answer, std::move(*rejection), request.version());
+      return refuse(answer, std::move(*rejection), request.version);
     }
     auto* messages = std::get_if<storage::MessageSet>(&admission);
     const auto appended = messages ? partition->append(*messages, acks)
@@ -224,24 +246,38 @@ struct Appending {
 
   base::Result<replication::AppendOutcome> append_batch(Partition& partition, storage::Admitted& admitted, Acks acks,
                                                         PartitionAnswer& answer) const {
-    if (!verify || !admitted.producer || !admitted.producer->transactional) return partition.append(admitted, acks);
+    if (!verify.at_once || !admitted.producer || !admitted.producer->transactional)
+      return partition.append(admitted, acks);
     const auto& producer = *admitted.producer;
     for (;;) {
-      const auto check = partition.check_transaction(producer.id, producer.epoch);
-      if (!check.open) {
-        const auto code = verify(*in.transactional_id, {producer.id, producer.epoch}, partition.name());
-        if (code != ErrorCode::none) {
-          const auto told = code_of_verification(code, request.version());
-          if (told == ErrorCode::not_enough_replicas)
-            answer.error_message =
-                fmt::format("Unable to verify the partition has been added to the transaction. Underlying error: {}",
-                            base::error_name(code));
-          return base::fail(told, "{} is not part of the transaction", partition.name());
-        }
-      }
+      auto check = partition.check_transaction(producer.id, producer.epoch);
+      auto code = ErrorCode::none;
+      if (!check.open) code = verdict_on(partition.name(), {producer.id, producer.epoch}, check);
+      if (code != ErrorCode::none) return not_verified(code, partition, answer);
       auto appended = partition.append(admitted, acks, {.markers = check.markers});
       if (appended || appended.error().code != ErrorCode::concurrent_transactions) return appended;
+      // What was said elsewhere is old by now; the producer comes again.
+      if (verdicts.contains(partition.name())) return not_verified(appended.error().code, partition, answer);
     }
+  }
+
+  ErrorCode verdict_on(const base::TopicPartition& partition, const Producer& producer,
+                       replication::TransactionCheck& check) const {
+    if (const auto said = verdicts.find(partition); said != verdicts.end()) {
+      check.markers = said->second.markers;
+      return said->second.code;
+    }
+    // Its coordinator moved away since the request was looked through.
+    return verify.at_once(*in.transactional_id, producer, partition).value_or(ErrorCode::not_coordinator);
+  }
+
+  base::Error not_verified(ErrorCode code, const Partition& partition, PartitionAnswer& answer) const {
+    const auto told = code_of_verification(code, request.version);
+    if (told == ErrorCode::not_enough_replicas)
+      answer.error_message =
+          fmt::format("Unable to verify the partition has been added to the transaction. Underlying error: {}",
+                      base::error_name(code));
+    return base::fail(told, "{} is not part of the transaction", partition.name());
   }
 
   static void tell_log_start(PartitionAnswer& answer, ErrorCode code, const Partition& partition) {
@@ -249,7 +285,7 @@ struct Appending {
   }
   void refuse_append(PartitionAnswer& answer, ErrorCode code, const Partition& partition) const {
     tell_log_start(answer, code, partition);
-    refuse(answer, code, request.version());
+    refuse(answer, code, request.version);
   }
 
   // Nobody without a transactional id writes in a transaction. One such batch refuses the whole request.
@@ -275,30 +311,90 @@ struct Appending {
         auto& answer = topic_out.partition_responses.emplace_back();
         if (refused_whole) {
           answer.index = partition.index;
-          refuse(answer, ErrorCode::transactional_id_authorization_failed, request.version());
+          refuse(answer, ErrorCode::transactional_id_authorization_failed, request.version);
         } else {
           append(topic.name, partition, answer);
         }
         any_failed |= answer.error_code != ErrorCode::none;
-        if (request.version() >= kLeaderHintSince && wants_leader_hint(answer.error_code))
-          add_leader_hint(metadata, topic.name, request.session.listener, answer.index, answer, out.node_endpoints);
+        if (request.version >= kLeaderHintSince && wants_leader_hint(answer.error_code))
+          add_leader_hint(metadata, topic.name, request.listener, answer.index, answer, out.node_endpoints);
       }
     }
   }
 };
 
-}  // namespace
+// The batches of a request about which another broker must be asked, by their producers: of honest clients there is
+// one.
+struct Unverified {
+  Producer producer;
+  std::vector<base::TopicPartition> partitions;
+};
+std::vector<Unverified> unverified(const ProduceRequest& in, const replication::PartitionTable& partitions,
+                                   const VerifyTransaction& verify, Verdicts& verdicts) {
+  std::vector<Unverified> out;
+  if (!verify.ask || !in.transactional_id || !valid_acks(in.acks)) return out;
+  for (const auto& topic : in.topic_data)
+    for (const auto& one : topic.partition_data) {
+      protocol::EntryCursor cursor(one.records.view);
+      const auto first = cursor.next();
+      if (!first || !first->is_batch() || !first->batch().is_transactional()) continue;
+      const auto partition = partitions.find(topic.name, one.index);
+      if (!partition || !partition->is_leader()) continue;
+      const Producer producer{first->batch().producer_id(), first->batch().producer_epoch()};
+      const auto check = partition->check_transaction(producer.id, producer.epoch);
+      if (check.open || verify.at_once(*in.transactional_id, producer, partition->name())) continue;
+      if (!verdicts.emplace(partition->name(), Verdict{.markers = check.markers}).second) continue;
+      auto with_it = std::ranges::find(out, producer, &Unverified::producer);
+      if (with_it == out.end()) with_it = out.insert(out.end(), {producer, {}});
+      with_it->partitions.push_back(partition->name());
+    }
+  return out;
+}
 
-void ProduceHandler::operator()(Request& request, AnswerSlot answer) const {
-  ProduceRequest in;
-  if (!read_body(request, answer, in)) return;
-  const auto metadata = metadata_.snapshot();
-  Appending work{.request = request,
+// A request that waits for the word of coordinators. Lives on its connection's loop.
+struct Deferred {
+  Deferred(Request& request, AnswerSlot to, Verdicts asked_for)
+      : kept(request.keep_frame()),
+        body(request.body()),
+        client_id(request.session.client_id),
+        listener(request.session.listener),
+        asker{request.correlation_id(), request.version(), client_id, listener},
+        answer(std::move(to)),
+        verdicts(std::move(asked_for)) {
+    // Once more: keeping the frame may have moved it.
+    const auto read = protocol::decode(std::span<const std::byte>(body), asker.version, in);
+    base::invariant(read.ok(), "what could be read can be read again");
+  }
+
+  const std::shared_ptr<const void> kept;
+  const std::span<std::byte> body;
+  const std::string client_id;
+  const std::string listener;
+  const Asker asker;
+  AnswerSlot answer;
+  Verdicts verdicts;
+  ProduceRequest in{};  // borrows from the body
+  std::size_t unanswered = 0;
+};
+
+struct Arrived {
+  const Asker& asker;
+  std::span<std::byte> body;
+  const ProduceRequest& in;
+};
+
+void append_and_answer(const ProduceServices& services, const Arrived& arrived, const Verdicts& verdicts,
+                       AnswerSlot answer) {
+  const auto& [asker, body, in] = arrived;
+  const auto metadata = services.metadata.snapshot();
+  Appending work{.request = asker,
+                 .body = body,
                  .in = in,
-                 .now = clock_.wall(),
+                 .verdicts = verdicts,
+                 .now = services.clock.wall(),
                  .metadata = *metadata,
-                 .partitions = partitions_,
-                 .verify = verify_};
+                 .partitions = services.partitions,
+                 .verify = services.verify};
   work.append_all();
 
   if (in.acks == static_cast<std::int16_t>(Acks::none)) {
@@ -306,11 +402,43 @@ void ProduceHandler::operator()(Request& request, AnswerSlot answer) const {
     if (work.any_failed) return answer.close_connection("an acks=0 produce failed");
     return answer.skip();
   }
-  if (work.waiting.empty()) return reply(answer, request, work.out);
+  if (work.waiting.empty())
+    return answer.fill(protocol::encode_response(asker.correlation_id, asker.version, work.out));
   auto pending = std::make_shared<PendingProduce>(*base::Loop::current(), std::move(answer), std::move(work.out),
                                                   std::move(work.waiting), static_cast<Acks>(in.acks),
-                                                  request.correlation_id(), request.version());
+                                                  asker.correlation_id, asker.version);
   pending->start(std::chrono::milliseconds(std::max(0, in.timeout_ms)));
+}
+
+void ask_first(const std::shared_ptr<const ProduceServices>& services, Request& request, AnswerSlot answer,
+               const std::vector<Unverified>& open, Verdicts verdicts) {
+  request.hold_the_next();
+  auto deferred = std::make_shared<Deferred>(request, std::move(answer), std::move(verdicts));
+  deferred->unanswered = open.size();
+  const std::chrono::milliseconds timeout(std::clamp(deferred->in.timeout_ms, 0, kLongestQuestionMs));
+  for (const auto& [producer, partitions] : open)
+    services->verify.ask(
+        *deferred->in.transactional_id, producer, partitions, timeout,
+        [services, deferred, asked = partitions, loop = base::Loop::current()](const std::vector<ErrorCode>& codes) {
+          loop->post([services, deferred, asked, codes] {
+            for (std::size_t i = 0; i < asked.size(); ++i) deferred->verdicts[asked[i]].code = codes.at(i);
+            if (--deferred->unanswered > 0) return;
+            append_and_answer(*services, {deferred->asker, deferred->body, deferred->in}, deferred->verdicts,
+                              std::move(deferred->answer));
+          });
+        });
+}
+
+}  // namespace
+
+void ProduceHandler::operator()(Request& request, AnswerSlot answer) const {
+  ProduceRequest in;
+  if (!read_body(request, answer, in)) return;
+  Verdicts verdicts;
+  if (const auto open = unverified(in, services_->partitions, services_->verify, verdicts); !open.empty())
+    return ask_first(services_, request, std::move(answer), open, std::move(verdicts));
+  const Asker asker{request.correlation_id(), request.version(), request.session.client_id, request.session.listener};
+  append_and_answer(*services_, {asker, request.body(), in}, verdicts, std::move(answer));
 }
 
 }  // namespace broker

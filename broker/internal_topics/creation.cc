@@ -52,6 +52,14 @@ std::optional<base::PartitionIndex> InternalTopics::partition_of(std::string_vie
   return protocol::internal_partition(key, known->partitions.back().index + 1);
 }
 
+std::optional<base::BrokerId> InternalTopics::leader_of(std::string_view topic, std::string_view key) const {
+  const auto cluster = metadata_.snapshot();
+  const auto index = partition_of(topic, key);
+  const auto* partition = index ? cluster->find_partition(topic, *index) : nullptr;
+  if (!partition || !cluster->find_broker(partition->leader)) return std::nullopt;
+  return partition->leader;
+}
+
 std::optional<CoordinatorPlace> InternalTopics::place(std::string_view topic, std::string_view key) {
   const auto cluster = metadata_.snapshot();
   const auto known = cluster->find_topic(topic);
@@ -75,10 +83,9 @@ void InternalTopics::create(std::string_view topic) {
     if (std::find(being_created_.begin(), being_created_.end(), topic) != being_created_.end()) return;
     being_created_.emplace_back(topic);
   }
-  controller_.create_topics({describe(topic)}, {.timeout = std::chrono::milliseconds(0), .validate_only = false},
-                            [this](const std::vector<replication::TopicResult>& results) {
-                              for (const auto& result : results) created(result);
-                            });
+  creation_.create({describe(topic)}, [this](const std::vector<replication::TopicResult>& results) {
+    for (const auto& result : results) created(result);
+  });
 }
 
 void InternalTopics::created(const replication::TopicResult& result) {

@@ -12,9 +12,10 @@
 #include "base/error.h"
 #include "base/logging.h"
 #include "base/token_bucket.h"
+#include "broker/peers/topic_creation.h"
 #include "config/dynamic.h"
 #include "replication/cluster/metadata.h"
-#include "replication/controller/controller.h"
+#include "replication/controller/topic_requests.h"
 
 namespace broker {
 
@@ -30,17 +31,19 @@ struct CoordinatorPlace {
   base::BrokerId leader = base::kNoBroker;  // none, or not alive: kNoBroker
 };
 
-// Any thread may call. Outlived by its parts, and by the controller's loop.
+// Any thread may call. Outlived by its parts, and by the loops of the controller and of the requests to it.
 class InternalTopics {
  public:
   InternalTopics(const config::DynamicSettings& settings, const replication::MetadataCache& metadata,
-                 replication::Controller& controller, const base::Clock& clock)
-      : settings_(settings), metadata_(metadata), controller_(controller), clock_(clock) {}
+                 TopicCreation& creation, const base::Clock& clock)
+      : settings_(settings), metadata_(metadata), creation_(creation), clock_(clock) {}
 
   // Nothing: the topic is not there. It is then being made, and the client, told COORDINATOR_NOT_AVAILABLE, asks again.
   std::optional<CoordinatorPlace> place(std::string_view topic, std::string_view key);
   // As place(), without making the topic.
   std::optional<base::PartitionIndex> partition_of(std::string_view topic, std::string_view key) const;
+  // Who leads that partition, alive; nothing when nobody does or the topic is not there, which does not make it.
+  std::optional<base::BrokerId> leader_of(std::string_view topic, std::string_view key) const;
   // How the topic is created by whoever else creates topics on the way (Metadata), and what is told of the outcome.
   replication::NewTopic describe(std::string_view topic) const;
   void created(const replication::TopicResult& result) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -50,7 +53,7 @@ class InternalTopics {
 
   const config::DynamicSettings& settings_;
   const replication::MetadataCache& metadata_;
-  replication::Controller& controller_;
+  TopicCreation& creation_;
   const base::Clock& clock_;
   const base::Logger log_{"weir.InternalTopics"};
 

@@ -1,4 +1,5 @@
 #include "broker/parts/parts.h"
+#include "broker/peers/allocated_ids.h"
 #include "broker/stored_settings.h"
 #include "broker/telemetry/broker_metrics.h"
 #include "replication/coordination/embedded_store.h"
@@ -166,9 +167,23 @@ Status Broker::Parts::join_cluster() {
 }
 
 void Broker::Parts::make_coordinators() {
-  internal_topics = std::make_unique<InternalTopics>(settings, metadata, *controller, clock);
-  producer_ids = std::make_unique<replication::ProducerIds>(id, *store, coordination);
-  markers = std::make_unique<Markers>(id, marker_writer, metadata, coordinators);
+  others = std::make_unique<OtherBrokers>(OtherBrokers::Parts{.network = peers,
+                                                              .metadata = metadata,
+                                                              .loop = coordinators,
+                                                              .listener = file().endpoints.inter_broker,
+                                                              .client_id = fmt::format("broker-{}", id)});
+  topic_creation = std::make_unique<TopicCreation>(
+      TopicCreation::Parts{.settings = settings, .controller = *controller, .others = *others});
+  internal_topics = std::make_unique<InternalTopics>(settings, metadata, *topic_creation, clock);
+  auto stored_ids = replication::stored_producer_ids(id, *store, coordination);
+  producer_ids = speaks("3.0-IV0") ? std::make_unique<replication::ProducerIds>(
+                                         allocated_producer_ids(id, *others, metadata, std::move(stored_ids),
+                                                                [this] { return membership->epoch(); }),
+                                         base::ErrorCode::coordinator_load_in_progress)
+                                   : std::make_unique<replication::ProducerIds>(
+                                         std::move(stored_ids), base::ErrorCode::coordinator_not_available);
+  remote_markers = std::make_unique<RemoteMarkers>(*others, coordinators, peer_versions().write_txn_markers);
+  markers = std::make_unique<Markers>(id, marker_writer, *remote_markers, metadata, coordinators);
   transactions = std::make_unique<TransactionCoordinator>(TransactionCoordinator::Parts{.settings = settings,
                                                                                         .topics = *internal_topics,
                                                                                         .ids = *producer_ids,
@@ -176,7 +191,14 @@ void Broker::Parts::make_coordinators() {
                                                                                         .loop = coordinators,
                                                                                         .loading = loading,
                                                                                         .clock = clock});
-  verification = std::make_unique<TransactionVerification>(settings, *internal_topics, partitions, *transactions);
+  verification =
+      std::make_unique<TransactionVerification>(TransactionVerification::Parts{.self = id,
+                                                                               .settings = settings,
+                                                                               .topics = *internal_topics,
+                                                                               .partitions = partitions,
+                                                                               .transactions = *transactions,
+                                                                               .others = *others,
+                                                                               .asks_others = speaks("3.6-IV0")});
   leadership.use_for_transactions(transactions->calls());
   transactions->start();
 }

@@ -28,6 +28,7 @@
 #include "broker/internal_topics/leadership.h"
 #include "broker/network/disk_reads.h"
 #include "broker/network/socket_server.h"
+#include "broker/peers/other_brokers.h"
 #include "broker/telemetry/exporter.h"
 #include "broker/transaction/coordinator.h"
 #include "broker/transaction/verification.h"
@@ -40,6 +41,8 @@
 #include "replication/coordination/producer_ids.h"
 #include "replication/coordination/stored_configs.h"
 #include "replication/partition/replicas.h"
+#include "replication/peers/socket_peers.h"
+#include "replication/peers/versions.h"
 #include "storage/clean/service.h"
 #include "storage/dirs/log_dirs.h"
 #include "storage/dirs/log_set.h"
@@ -60,6 +63,7 @@ struct Broker::Parts {
     return file().protocol_version() >= *config::find_protocol_version(release);
   }
 
+  replication::PeerVersions peer_versions() const { return replication::PeerVersions::of(file().protocol_version()); }
   std::size_t pool_threads() const { return static_cast<std::size_t>(started_with->num_io_threads); }
   // Loops beyond the cores only add switches; num.network.threads bounds them from above.
   std::size_t loop_count() const {
@@ -121,21 +125,25 @@ struct Broker::Parts {
   std::unique_ptr<storage::SpaceWatch> space;
 
   replication::MetadataCache metadata;
+  replication::SocketPeers peers{clock, pool};
+  std::unique_ptr<OtherBrokers> others;
   absl::Notification announced;  // the metadata holds this broker, or nobody waits for that any more
   std::atomic<bool> was_announced{false};
   replication::PartitionTable partitions;
   std::unique_ptr<replication::LogMoves> moves;
   std::unique_ptr<replication::Replicas> replicas;
   InternalLeadership leadership{coordinators, clock};
-  std::unique_ptr<InternalTopics> internal_topics;
   std::unique_ptr<GroupCoordinator> groups;
   std::unique_ptr<OldOffsets> old_offsets;
   std::unique_ptr<OffsetServices> offset_services;
   std::unique_ptr<storage::CleanService> cleaner;  // null when log.cleaner.enable says no
   std::unique_ptr<replication::Controller> controller;
   std::unique_ptr<replication::Membership> membership;
+  std::unique_ptr<TopicCreation> topic_creation;
+  std::unique_ptr<InternalTopics> internal_topics;
   std::unique_ptr<replication::ProducerIds> producer_ids;
   MarkerWriter marker_writer{partitions, leadership, coordinators, clock};
+  std::unique_ptr<RemoteMarkers> remote_markers;
   std::unique_ptr<Markers> markers;
   std::unique_ptr<TransactionCoordinator> transactions;
   std::unique_ptr<TransactionVerification> verification;

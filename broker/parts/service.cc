@@ -74,14 +74,22 @@ void Broker::Parts::add_handlers() {
               .no_read_ahead = how.no_read_ahead,
               .any_version = how.any_version});
   };
-  const auto verify = [this](const std::string& transactional_id, const Producer& producer,
-                             const base::TopicPartition& partition) {
-    return verification->of_partition(transactional_id, producer, partition);
-  };
-  serve_api(0, ProduceHandler(clock, metadata, partitions, verify));
+  const VerifyTransaction verify{.at_once =
+                                     [this](VerifyTransaction::Id transactional_id, const Producer& producer,
+                                            const base::TopicPartition& partition) {
+                                       return verification->at_once(transactional_id, producer, partition);
+                                     },
+                                 .ask =
+                                     [this](VerifyTransaction::Id transactional_id, const Producer& producer,
+                                            std::vector<base::TopicPartition> asked, std::chrono::milliseconds timeout,
+                                            TransactionVerification::Verdicts done) {
+                                       verification->ask(transactional_id, producer, std::move(asked), timeout,
+                                                         std::move(done));
+                                     }};
+  serve_api(0, ProduceHandler({.clock = clock, .metadata = metadata, .partitions = partitions, .verify = verify}));
   serve_api(1, FetchHandler(*fetch_services));
   serve_api(2, ListOffsetsHandler(metadata, partitions, reads));
-  serve_api(3, MetadataHandler({cluster_id, id}, settings, metadata, partitions, *internal_topics, *controller));
+  serve_api(3, MetadataHandler({cluster_id, id}, settings, metadata, partitions, *internal_topics, *topic_creation));
   replica_control = std::make_unique<ReplicaControl>(announcements(), [this] { return membership->epoch(); });
   serve_api(4, [this](Request& in, AnswerSlot out) { replica_control->leader_and_isr(in, std::move(out)); });
   serve_api(5, [this](Request& in, AnswerSlot out) { replica_control->stop_replica(in, std::move(out)); });

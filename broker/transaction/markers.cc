@@ -30,13 +30,13 @@ void Markers::run_later() {
 
 // A topic that was deleted needs no marker. Before this broker has been told of all partitions it knows of none, and
 // must not take them for deleted: it waits until it knows that it leads the coordinator's own.
-Markers::Where Markers::leader_of(const base::TopicPartition& partition, const LedPartition& led) const {
+Markers::Leader Markers::leader_of(const base::TopicPartition& partition, const LedPartition& led) const {
   const auto cluster = metadata_.snapshot();
   const auto* own = cluster->find_partition(led.name().topic, led.index());
-  if (!own || own->leader_epoch < led.epoch()) return Where::elsewhere;
+  if (!own || own->leader_epoch < led.epoch()) return base::kNoBroker;
   const auto* info = cluster->find_partition(partition.topic, partition.partition);
-  if (!info) return Where::nowhere;
-  return info->leader == self_ ? Where::here : Where::elsewhere;
+  if (!info) return std::nullopt;
+  return cluster->find_broker(info->leader) ? info->leader : base::kNoBroker;
 }
 
 void Markers::attempt(const std::shared_ptr<Sending>& sending) {
@@ -44,18 +44,17 @@ void Markers::attempt(const std::shared_ptr<Sending>& sending) {
   const auto todo = job.left;
   sending->in_flight = todo.size() + 1;  // one for this call: no outcome inside it ends the round
   for (const auto& partition : todo) {
-    switch (leader_of(partition, *job.led)) {
-      case Where::here:
-        writer_.write(job.end, partition, job.timeout,
-                      [this, sending, partition](ErrorCode code) { settled(sending, partition, code); });
-        break;
-      case Where::elsewhere:  // the leader is asked by WriteTxnMarkers once brokers speak to each other
-        settled(sending, partition, ErrorCode::not_leader_or_follower);
-        break;
-      case Where::nowhere:
-        log_.info("No marker for {} in {}: the partition is gone", job.transactional_id, partition);
-        settled(sending, partition, ErrorCode::none);
-        break;
+    const auto leader = leader_of(partition, *job.led);
+    const auto done = [this, sending, partition](ErrorCode code) { settled(sending, partition, code); };
+    if (!leader) {
+      log_.info("No marker for {} in {}: the partition is gone", job.transactional_id, partition);
+      done(ErrorCode::none);
+    } else if (*leader == base::kNoBroker) {
+      done(ErrorCode::not_leader_or_follower);
+    } else if (*leader == self_) {
+      writer_.write(job.end, partition, job.timeout, done);
+    } else {
+      remote_.write(*leader, job.end, partition, job.timeout, done);
     }
   }
   --sending->in_flight;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,14 +15,16 @@
 #include "base/loop.h"
 #include "broker/internal_topics/led_partition.h"
 #include "broker/transaction/marker_writer.h"
+#include "broker/transaction/remote_markers.h"
 #include "replication/cluster/metadata.h"
 
 namespace broker {
 
 class Markers {
  public:
-  Markers(base::BrokerId self, MarkerWriter& writer, const replication::MetadataCache& metadata, base::Loop& loop)
-      : self_(self), writer_(writer), metadata_(metadata), loop_(loop) {}
+  Markers(base::BrokerId self, MarkerWriter& writer, RemoteMarkers& remote, const replication::MetadataCache& metadata,
+          base::Loop& loop)
+      : self_(self), writer_(writer), remote_(remote), metadata_(metadata), loop_(loop) {}
 
   struct Job {
     std::string transactional_id;
@@ -43,16 +46,18 @@ class Markers {
     std::size_t in_flight = 0;
     bool given_up = false;
   };
-  enum class Where { here, elsewhere, nowhere };
+  // Nothing: the partition is gone. No broker: nobody knows who leads it.
+  using Leader = std::optional<base::BrokerId>;
 
   void attempt(const std::shared_ptr<Sending>& sending);
-  Where leader_of(const base::TopicPartition& partition, const LedPartition& led) const;
+  Leader leader_of(const base::TopicPartition& partition, const LedPartition& led) const;
   void settled(const std::shared_ptr<Sending>& sending, const base::TopicPartition& partition, base::ErrorCode code);
   void look(const std::shared_ptr<Sending>& sending);
   void run_later();
 
   const base::BrokerId self_;
   MarkerWriter& writer_;
+  RemoteMarkers& remote_;
   const replication::MetadataCache& metadata_;
   base::Loop& loop_;
   const base::Logger log_{"weir.TransactionMarkers"};

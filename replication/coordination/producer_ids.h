@@ -1,6 +1,5 @@
-// Producer ids, unique in the cluster: taken from the store in blocks of 1000 (/latest_producer_id_block), handed out
-// one by one. The next block is fetched while the last tenth of the current one is being used, so that a producer
-// rarely waits for the store.
+// Producer ids, unique in the cluster: taken in blocks of 1000 (/latest_producer_id_block), handed out one by one. The
+// next block is fetched while the last tenth of the current one is being used, so that a producer rarely waits for it.
 #pragma once
 
 #include <absl/synchronization/mutex.h>
@@ -19,24 +18,32 @@
 
 namespace replication {
 
+// The next block for that broker. The write is conditional on the version read, so nobody else gets the same; a lost
+// answer may cost a block.
+Task<base::Result<ProducerIdBlockNode>> take_producer_id_block(AsyncStore store, base::BrokerId broker);
+
+// Where blocks come from: the store, or the controller (AllocateProducerIds). Called on any thread; answers once, on
+// any, and not inside the call.
+using ProducerIdBlocks = std::function<void(std::function<void(base::Result<ProducerIdBlockNode>)>)>;
+// Each broker for itself: inter.broker.protocol.version below 3.0. Answers on the store's loop.
+ProducerIdBlocks stored_producer_ids(base::BrokerId self, MetadataStore& store, base::Loop& loop);
+
 class ProducerIds {
  public:
   using Done = std::function<void(base::Result<base::ProducerId>)>;
 
-  ProducerIds(base::BrokerId self, MetadataStore& store, base::Loop& loop);
+  // `while_none`: what a client is told that may come again.
+  ProducerIds(ProducerIdBlocks blocks, base::ErrorCode while_none)
+      : take_block_(std::move(blocks)), while_none_(while_none) {}
 
-  // Any thread. `done` is called inside the call when an id is at hand, else later on the coordination loop. What fails
-  // may be tried again by the client: `coordinator_not_available`.
+  // Any thread. `done` is called inside the call when an id is at hand, else later where blocks come from.
   void next(Done done) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  void begin_fetch();
-  Task<void> fetch();
   void fetched(base::Result<ProducerIdBlockNode> block) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  const base::BrokerId self_;
-  AsyncStore store_;
-  base::Loop& loop_;
+  const ProducerIdBlocks take_block_;
+  const base::ErrorCode while_none_;
   const base::Logger log_{"weir.ProducerIds"};
 
   absl::Mutex mutex_;

@@ -109,6 +109,7 @@ struct HandlerBench : test_support::ReplicaBench {
       Frame frame(bytes.bytes());
       Request request({M::api.key, version, 7, session.client_id}, session, base::Instant{}, frame, 0, budget);
       handler(request, AnswerSlot(awaited, 0));
+      held_the_next = request.holds_the_next();
     });
     return awaited;
   }
@@ -137,6 +138,7 @@ struct HandlerBench : test_support::ReplicaBench {
   DiskReads reads{pool, {.at_once = 1, .waiting = 2}};
   std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>(-1);
   Session session;
+  bool held_the_next = false;  // whether the last request did
 };
 
 }  // namespace broker::test

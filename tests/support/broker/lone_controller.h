@@ -3,7 +3,9 @@
 
 #include <memory>
 
+#include "broker/peers/topic_creation.h"
 #include "replication/coordination/embedded_store.h"
+#include "tests/support/broker/answering_peers.h"
 #include "tests/support/broker/handler_bench.h"
 #include "tests/support/replication/lone_broker.h"
 
@@ -28,6 +30,8 @@ struct LoneController {
                       return member->controller.is_active() && metadata().snapshot()->find_broker(test_support::kSelf);
                     }),
                     "a broker alone becomes the controller");
+    others = std::make_unique<OtherBrokers>(OtherBrokers::Parts{
+        .network = peers, .metadata = metadata(), .loop = loop, .listener = "PLAINTEXT", .client_id = "broker-1"});
   }
   ~LoneController() {
     member->stop();
@@ -42,6 +46,8 @@ struct LoneController {
   base::Loop loop{"coordination"};
   replication::EmbeddedStore embedded{directory.file("metadata.sqlite"), loop, clock};
   std::unique_ptr<test_support::Member> member;
+  AnsweringPeers peers;
+  std::unique_ptr<OtherBrokers> others;
 };
 
 }  // namespace broker::test

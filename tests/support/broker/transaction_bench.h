@@ -12,6 +12,7 @@
 #include "broker/internal_topics/names.h"
 #include "broker/transaction/coordinator.h"
 #include "broker/transaction/store.h"
+#include "tests/support/broker/answering_peers.h"
 #include "tests/support/broker/lone_controller.h"
 
 namespace broker::test {
@@ -172,11 +173,20 @@ struct TransactionBench : HandlerBench {
   LoneController lone;
   base::Loop coordinators{"coordinators"};
   base::BlockingPool loading{1, "loading"};
-  replication::ProducerIds ids{test_support::kSelf, lone.embedded, lone.loop};
-  InternalTopics topics{settings, metadata, lone.controller(), clock};
+  AnsweringPeers peers;
+  OtherBrokers others{
+      {.network = peers, .metadata = metadata, .loop = coordinators, .listener = "PLAINTEXT", .client_id = "broker-1"}};
+  replication::ProducerIds ids{replication::stored_producer_ids(test_support::kSelf, lone.embedded, lone.loop),
+                               base::ErrorCode::coordinator_not_available};
+  TopicCreation creation{{.settings = settings, .controller = lone.controller(), .others = others}};
+  InternalTopics topics{settings, metadata, creation, clock};
   InternalLeadership leadership{coordinators, clock};
   MarkerWriter writer{table, leadership, coordinators, clock};
-  Markers markers{test_support::kSelf, writer, metadata, coordinators};
+  AnsweringPeers peers;
+  OtherBrokers others{
+      {.network = peers, .metadata = metadata, .loop = coordinators, .listener = "PLAINTEXT", .client_id = "broker-1"}};
+  RemoteMarkers remote{others, coordinators, 1};
+  Markers markers{test_support::kSelf, writer, remote, metadata, coordinators};
   TransactionCoordinator coordinator{{.settings = settings,
                                       .topics = topics,
                                       .ids = ids,

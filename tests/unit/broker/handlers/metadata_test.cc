@@ -23,8 +23,9 @@ constexpr std::int16_t kLatest = 12;
 
 struct Bench : HandlerBench {
   LoneController lone;
-  InternalTopics internal_topics{settings, metadata, lone.controller(), clock};
-  MetadataHandler handler{{"cluster-1", kSelf}, settings, metadata, table, internal_topics, lone.controller()};
+  TopicCreation creation{{.settings = settings, .controller = lone.controller(), .others = *lone.others}};
+  InternalTopics internal_topics{settings, metadata, creation, clock};
+  MetadataHandler handler{{"cluster-1", kSelf}, settings, metadata, table, internal_topics, creation};
 
   MetadataResponse about(const std::vector<std::string>& names, std::int16_t version = kLatest, bool create = false) {
     MetadataRequest request;
@@ -118,9 +119,9 @@ TEST_CASE("a topic nobody knows is created when the client and the broker both a
   const config::DynamicSettings three_copies{
       config::BrokerSettings::from({{"transaction.state.log.replication.factor", "3"}}).value(),
       [] { return std::string("localhost"); }};
-  InternalTopics wants_three{three_copies, bench.metadata, bench.lone.controller(), bench.clock};
+  InternalTopics wants_three{three_copies, bench.metadata, bench.creation, bench.clock};
   const MetadataHandler refused{{"cluster-1", kSelf}, bench.settings, bench.metadata,
-                                bench.table,          wants_three,    bench.lone.controller()};
+                                bench.table,          wants_three,    bench.creation};
   MetadataRequest request;
   request.topics.emplace().emplace_back().name = "__transaction_state";
   CHECK(bench.ask<MetadataResponse>(refused, request, kLatest).topics[0].error_code ==

@@ -19,7 +19,7 @@ namespace {
 constexpr std::int16_t kLatest = 11;
 
 struct Bench : HandlerBench {
-  ProduceHandler handler{clock, metadata, table};
+  ProduceHandler handler{{.clock = clock, .metadata = metadata, .partitions = table}};
 };
 
 struct Sent {

@@ -29,7 +29,8 @@ std::string setting(const replication::NewTopic& topic, const std::string& name)
 
 struct Bench : HandlerBench {
   LoneController lone;
-  InternalTopics topics{settings, lone.metadata(), lone.controller(), clock};
+  TopicCreation creation{{.settings = settings, .controller = lone.controller(), .others = *lone.others}};
+  InternalTopics topics{settings, lone.metadata(), creation, clock};
   FindCoordinatorHandler handler{topics, lone.metadata()};
 
   FindCoordinatorResponse find(const std::string& key, std::int8_t type = 0, std::int16_t version = 3) {
@@ -130,7 +131,7 @@ TEST_CASE("a topic that needs more brokers than there are is not made, and asked
   Bench bench;
   config::DynamicSettings three{settings_of({{"offsets.topic.replication.factor", "3"}}),
                                 [] { return std::string("localhost"); }};
-  InternalTopics topics(three, bench.lone.metadata(), bench.lone.controller(), bench.clock);
+  InternalTopics topics(three, bench.lone.metadata(), bench.creation, bench.clock);
   for (int i = 0; i < 3; ++i) {
     CHECK_FALSE(topics.place(kGroupsTopic, "g"));
     bench.lone.member->create({{.name = fmt::format("behind-{}", i)}});  // the controller has said its word

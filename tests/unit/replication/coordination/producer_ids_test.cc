@@ -36,8 +36,10 @@ struct Fixture {
 
 TEST_CASE("producer ids come from blocks of 1000 and never twice, from any thread and any broker") {
   Fixture fixture;
-  ProducerIds one(base::BrokerId{1}, fixture.embedded, fixture.loop);
-  ProducerIds two(base::BrokerId{2}, fixture.embedded, fixture.loop);
+  ProducerIds one(stored_producer_ids(base::BrokerId{1}, fixture.embedded, fixture.loop),
+                  base::ErrorCode::coordinator_not_available);
+  ProducerIds two(stored_producer_ids(base::BrokerId{2}, fixture.embedded, fixture.loop),
+                  base::ErrorCode::coordinator_not_available);
   Collected<std::int64_t> ids;
   std::vector<std::thread> askers;
   for (int thread = 0; thread < 4; ++thread)
@@ -61,7 +63,8 @@ TEST_CASE("producer ids go on behind the block another broker took") {
               .commit({Set{.path = "/latest_producer_id_block",
                            .data = R"({"version":1,"broker":9,"block_start":"5000","block_end":"5999"})"}})
               .ok());
-  ProducerIds ids(base::BrokerId{1}, fixture.embedded, fixture.loop);
+  ProducerIds ids(stored_producer_ids(base::BrokerId{1}, fixture.embedded, fixture.loop),
+                  base::ErrorCode::coordinator_not_available);
   Collected<std::int64_t> got;
   ids.next([&](auto id) { got.add(id->raw); });
   REQUIRE(got.wait_for_count(1));
@@ -72,7 +75,8 @@ TEST_CASE("producer ids go on behind the block another broker took") {
 TEST_CASE("a broken block node fails those who ask, and heals when the node does") {
   Fixture fixture;
   REQUIRE(fixture.store.commit({Set{.path = "/latest_producer_id_block", .data = "{"}}).ok());
-  ProducerIds ids(base::BrokerId{1}, fixture.embedded, fixture.loop);
+  ProducerIds ids(stored_producer_ids(base::BrokerId{1}, fixture.embedded, fixture.loop),
+                  base::ErrorCode::coordinator_not_available);
   Collected<base::ErrorCode> codes;
   const auto ask = [&] { ids.next([&](auto id) { codes.add(id.ok() ? base::ErrorCode::none : id.error().code); }); };
   ask();
