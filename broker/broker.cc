@@ -68,10 +68,12 @@ Status Broker::Parts::show_metrics() {
 void Broker::stop() {
   auto& p = *parts_;
   if (std::exchange(p.stopped, true)) return;
+  p.hand_over_leaderships();
   if (p.exporter) p.exporter->stop();
   if (p.logs_open) p.logs->stop_loading();
   p.leadership.stop();
   if (p.groups) p.groups->stop();
+  if (p.fetchers) p.fetchers->stop();
   if (p.replicas) p.replicas->stop_all();  // whoever waits is told to look for another leader
   if (p.sockets) p.sockets->stop(kDrain);
   if (p.controller) p.controller->stop();
@@ -91,6 +93,8 @@ void Broker::stop() {
     p.store_started = false;
   }
   p.coordination.stop();
+  if (p.asked_isr_changes) p.asked_isr_changes->stop();
+  if (p.written_isr_changes) p.written_isr_changes->stop();
   p.loading.stop();
   p.coordinators.stop();
   if (p.others) p.others->close();

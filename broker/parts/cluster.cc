@@ -33,6 +33,15 @@ std::vector<std::string> deleted_topics(const replication::UpdateMetadata& reque
   return out;
 }
 
+std::optional<replication::ControllerSettings::Balance> balance(const config::BrokerSettings& settings) {
+  if (!settings.auto_leader_rebalance_enable) return std::nullopt;
+  return replication::ControllerSettings::Balance{
+      .interval = std::chrono::seconds(settings.leader_imbalance_check_interval_seconds),
+      .percentage = settings.leader_imbalance_per_broker_percentage};
+}
+
+constexpr const char* kUncleanElections = "unclean.leader.election.enable";
+
 }  // namespace
 
 Status Broker::Parts::open_store() {
@@ -87,6 +96,8 @@ Status Broker::Parts::learn_identity() {
 void Broker::Parts::config_changed(const std::string& type, const std::string& name,
                                    const replication::ConfigEntries& entries) {
   config::Texts texts(entries.begin(), entries.end());
+  const auto unclean = texts.find(kUncleanElections);
+  const bool now_unclean = unclean != texts.end() && unclean->second == "true";
   std::vector<std::string> problems;
   if (type == "topics")
     settings.set_topic_overrides(name, std::move(texts));
@@ -95,6 +106,9 @@ void Broker::Parts::config_changed(const std::string& type, const std::string& n
   else if (type == "brokers" && name == std::to_string(id.raw))
     problems = settings.set_broker_overrides(std::move(texts));
   for (const auto& problem : problems) log.warn("{}", problem);
+  if (!now_unclean || !joined) return;  // a controller that takes office looks at everything anyway
+  if (type == "topics") controller->unclean_elections_enabled(name);
+  if (type == "brokers" && name == replication::paths::kDefaultEntity) controller->unclean_elections_enabled({});
 }
 
 replication::Announcements Broker::Parts::announcements() {
@@ -121,7 +135,9 @@ replication::Announcements Broker::Parts::announcements() {
 
 replication::AnnouncementReply Broker::Parts::take_metadata(const replication::UpdateMetadata& update) {
   if (replicas->is_stale(update.from.controller_epoch)) return {.code = base::ErrorCode::stale_controller_epoch};
+  const auto before = metadata.snapshot();
   metadata.update([&](replication::ClusterMetadata& cluster) { cluster.apply(update); });
+  if (metadata.snapshot()->brokers() != before->brokers()) brokers_changed();
   groups->topics_deleted(deleted_topics(update));
   if (!was_announced && metadata.snapshot()->find_broker(id)) end_wait_for_announcement();
   return {};
@@ -130,19 +146,25 @@ replication::AnnouncementReply Broker::Parts::take_metadata(const replication::U
 Status Broker::Parts::join_cluster() {
   const auto& topics = *settings.snapshot();
   controller = std::make_unique<replication::Controller>(
-      replication::ControllerSettings{.broker = id,
-                                      .default_partitions = topics.broker->num_partitions,
-                                      .default_replication_factor = topics.broker->default_replication_factor,
-                                      .delete_topic_enable = topics.broker->delete_topic_enable,
-                                      .topic_ids = speaks("2.8-IV0"),
-                                      .features = {.version = speaks("3.3-IV0") ? 2 : 1, .enabled = speaks("2.7-IV0")},
-                                      .check_topic_config =
-                                          [this](const replication::ConfigEntries& entries) {
-                                            return config::validate_topic_overrides(
-                                                *settings.snapshot()->broker,
-                                                config::Texts(entries.begin(), entries.end()));
-                                          }},
-      *store, coordination, clock, random, metadata, announcements());
+      replication::ControllerSettings{
+          .broker = id,
+          .announcing = {.versions = peer_versions(),
+                         .listener = file().endpoints.control_plane.value_or(file().endpoints.inter_broker),
+                         .timeout = milliseconds(file().controller_socket_timeout_ms)},
+          .default_partitions = topics.broker->num_partitions,
+          .default_replication_factor = topics.broker->default_replication_factor,
+          .delete_topic_enable = topics.broker->delete_topic_enable,
+          .topic_ids = speaks("2.8-IV0"),
+          .features = {.version = speaks("3.3-IV0") ? 2 : 1, .enabled = speaks("2.7-IV0")},
+          .marks_recovery = speaks("3.2-IV0"),
+          .balance = balance(file()),
+          .unclean_elections = [this] { return settings.snapshot()->broker->unclean_leader_election_enable; },
+          .check_topic_config =
+              [this](const replication::ConfigEntries& entries) {
+                return config::validate_topic_overrides(*settings.snapshot()->broker,
+                                                        config::Texts(entries.begin(), entries.end()));
+              }},
+      *store, coordination, clock, random, metadata, announcements(), file().embedded_metadata() ? nullptr : &peers);
   add_controller_metrics(metrics, *controller);
   membership = std::make_unique<replication::Membership>(
       replication::MembershipSettings{.id = id,
@@ -171,7 +193,7 @@ void Broker::Parts::make_coordinators() {
                                                               .metadata = metadata,
                                                               .loop = coordinators,
                                                               .listener = file().endpoints.inter_broker,
-                                                              .client_id = fmt::format("broker-{}", id)});
+                                                              .client_id = client_id()});
   topic_creation = std::make_unique<TopicCreation>(
       TopicCreation::Parts{.settings = settings, .controller = *controller, .others = *others});
   internal_topics = std::make_unique<InternalTopics>(settings, metadata, *topic_creation, clock);

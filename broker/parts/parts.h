@@ -1,13 +1,15 @@
 // What the broker is made of, in order of construction. Its steps of starting stand in the files of this folder, by
-// subject: storage.cc, cluster.cc, service.cc.
+// subject: storage.cc, cluster.cc, replication.cc, service.cc.
 #pragma once
 
 #include <absl/synchronization/notification.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -28,6 +30,7 @@
 #include "broker/internal_topics/leadership.h"
 #include "broker/network/disk_reads.h"
 #include "broker/network/socket_server.h"
+#include "broker/peers/controlled_shutdown.h"
 #include "broker/peers/other_brokers.h"
 #include "broker/telemetry/exporter.h"
 #include "broker/transaction/coordinator.h"
@@ -40,7 +43,12 @@
 #include "replication/coordination/membership.h"
 #include "replication/coordination/producer_ids.h"
 #include "replication/coordination/stored_configs.h"
+#include "replication/follower/fetcher_manager.h"
+#include "replication/isr/controller_isr_changes.h"
+#include "replication/isr/state_node_isr_changes.h"
+#include "replication/partition/leader_services.h"
 #include "replication/partition/replicas.h"
+#include "replication/partition/throttle.h"
 #include "replication/peers/socket_peers.h"
 #include "replication/peers/versions.h"
 #include "storage/clean/service.h"
@@ -81,6 +89,14 @@ struct Broker::Parts {
   Status join_cluster();      // cluster.cc
   void serve();               // service.cc
   // ---- and what they are made of
+  void make_replication();  // replication.cc, as what follows
+  replication::IsrChanges& make_isr_changes();
+  void limit_replication(const config::BrokerSettings& now);
+  void brokers_changed();
+  std::optional<replication::PeerAddress> address_of(base::BrokerId broker) const;  // nothing: not alive
+  void ask_for_hand_over(std::chrono::milliseconds timeout, std::function<void(HandOverReply)> done);
+  void hand_over_leaderships();
+  std::string client_id() const { return fmt::format("broker-{}", id); }  // told to other brokers
   void start_cleaner();
   void make_coordinators();
   void add_handlers();
@@ -94,6 +110,8 @@ struct Broker::Parts {
   void tell_of_failed_directory();
   void say_welcome() const;
 
+  // The rest of supervisor's customary five seconds is for the answers still owed (broker.cc), and for the disk.
+  static constexpr std::chrono::milliseconds kHandOver{2000};
   static constexpr std::size_t kLoadingThreads = 2;  // of the coordinators' partitions, beside the clients' pool
 
   const base::Logger log{"kafka.server.KafkaServer"};
@@ -126,6 +144,13 @@ struct Broker::Parts {
 
   replication::MetadataCache metadata;
   replication::SocketPeers peers{clock, pool};
+  replication::ReplicationThrottle leader_throttle{clock};
+  replication::ReplicationThrottle follower_throttle{clock};
+  // One of the two, or none for a broker that is alone for ever.
+  std::unique_ptr<replication::ControllerIsrChanges> asked_isr_changes;
+  std::unique_ptr<replication::StateNodeIsrChanges> written_isr_changes;
+  std::unique_ptr<replication::LeaderServices> leading;
+  std::unique_ptr<replication::FetcherManager> fetchers;
   std::unique_ptr<OtherBrokers> others;
   absl::Notification announced;  // the metadata holds this broker, or nobody waits for that any more
   std::atomic<bool> was_announced{false};

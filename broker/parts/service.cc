@@ -25,6 +25,10 @@
 #include "protocol/messages/registry.h"
 
 namespace broker {
+namespace {
+constexpr std::string_view kRackAware = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+constexpr std::string_view kLeaderOnly = "org.apache.kafka.common.replica.LeaderSelector";
+}  // namespace
 
 Status Broker::Parts::bind_sockets() {
   sockets = std::make_unique<SocketServer>(
@@ -43,6 +47,10 @@ void Broker::Parts::serve() {
 void Broker::Parts::add_handlers() {
   fetch_sessions = std::make_unique<FetchSessionCache>(
       static_cast<std::size_t>(file().max_incremental_fetch_session_cache_slots), clock, random);
+  const auto selector = file().replica_selector_class.value_or(std::string(kLeaderOnly));
+  if (selector != kRackAware && selector != kLeaderOnly)
+    log.warn("replica.selector.class={} is not known here: consumers read from leaders. There is {}", selector,
+             kRackAware);
   fetch_services = std::make_unique<FetchServices>(
       FetchServices{.metadata = metadata,
                     .partitions = partitions,
@@ -50,6 +58,8 @@ void Broker::Parts::add_handlers() {
                     .pool = pool,
                     .reads = reads,
                     .max_answer_bytes = file().fetch_max_bytes,
+                    .prefers_rack = selector == kRackAware,
+                    .throttle = &leader_throttle,
                     .converted = std::make_shared<MemoryBudget>(file().fetch_max_bytes)});
   stored_configs = std::make_unique<replication::StoredConfigs>(*store, coordination);
   config_alterations = std::make_unique<ConfigAlterations>(id, settings, metadata, *stored_configs);

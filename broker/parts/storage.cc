@@ -89,6 +89,7 @@ Status Broker::Parts::open_logs() {
   leadership.use_for_groups(groups->calls());
   groups->start();
   replicas->on_leadership([this](const replication::LeadershipNews& news) { leadership.learn(news); });
+  make_replication();
   add_directory_metrics(metrics, *dirs, *logs);
   add_partition_metrics(metrics, partitions, *replicas);
   logs->run_every(kLookAtMoves, [this] { moves->look_again(); });

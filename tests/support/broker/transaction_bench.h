@@ -182,9 +182,6 @@ struct TransactionBench : HandlerBench {
   InternalTopics topics{settings, metadata, creation, clock};
   InternalLeadership leadership{coordinators, clock};
   MarkerWriter writer{table, leadership, coordinators, clock};
-  AnsweringPeers peers;
-  OtherBrokers others{
-      {.network = peers, .metadata = metadata, .loop = coordinators, .listener = "PLAINTEXT", .client_id = "broker-1"}};
   RemoteMarkers remote{others, coordinators, 1};
   Markers markers{test_support::kSelf, writer, remote, metadata, coordinators};
   TransactionCoordinator coordinator{{.settings = settings,

@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 using namespace broker;
@@ -12,7 +15,8 @@ namespace {
 
 // Answers in turn, the last one for ever; nothing: never.
 struct Controller {
-  std::vector<std::optional<HandOverReply>> replies;
+  explicit Controller(std::vector<std::optional<HandOverReply>> to_say) : replies(std::move(to_say)) {}
+  const std::vector<std::optional<HandOverReply>> replies;
   std::size_t asked = 0;
   base::SystemClock clock;
 
@@ -32,33 +36,33 @@ constexpr HandOverSettings kPatient{.max_retries = 3, .backoff = milliseconds(1)
 }  // namespace
 
 TEST_CASE("leaderships are handed over in one round where the controller can move them all") {
-  Controller controller{.replies = {HandOverReply{}}};
+  Controller controller({HandOverReply{}});
   CHECK(controller.hand_over(kPatient));
   CHECK(controller.asked == 1);
 }
 
 TEST_CASE("the controller is asked again while it refuses, or something is led here still") {
-  Controller controller{
-      .replies = {HandOverReply{.code = ErrorCode::not_controller}, HandOverReply{.remaining = 2}, HandOverReply{}}};
+  Controller controller(
+      {HandOverReply{.code = ErrorCode::not_controller}, HandOverReply{.remaining = 2}, HandOverReply{}});
   CHECK(controller.hand_over(kPatient));
   CHECK(controller.asked == 3);
 }
 
 TEST_CASE("after its retries the broker stops all the same") {
-  Controller controller{.replies = {HandOverReply{.remaining = 1}}};
+  Controller controller({HandOverReply{.remaining = 1}});
   CHECK_FALSE(controller.hand_over(kPatient));
   CHECK(controller.asked == 4);
 }
 
 TEST_CASE("a pause that does not fit into the time to stop is not made") {
-  Controller controller{.replies = {HandOverReply{.remaining = 1}}};
+  Controller controller({HandOverReply{.remaining = 1}});
   CHECK_FALSE(
       controller.hand_over({.max_retries = 3, .backoff = milliseconds(5000), .time_for_all = milliseconds(2000)}));
   CHECK(controller.asked == 1);
 }
 
 TEST_CASE("a controller that says nothing holds nobody up") {
-  Controller controller{.replies = {std::nullopt}};
+  Controller controller({std::nullopt});
   CHECK_FALSE(controller.hand_over({.max_retries = 0, .backoff = milliseconds(1), .time_for_all = milliseconds(20)}));
   CHECK(controller.asked == 1);
 }

@@ -41,9 +41,9 @@ struct Bench : TransactionBench {
           return out;
         });
   }
-  std::shared_ptr<Later<std::vector<TopicResult>>> begin(std::vector<replication::NewTopic> topics) {
+  std::shared_ptr<Later<std::vector<TopicResult>>> begin(std::vector<replication::NewTopic> wanted) {
     auto later = std::make_shared<Later<std::vector<TopicResult>>>();
-    creation_here.create(std::move(topics), [later](const auto& results) { later->set(results); });
+    creation_here.create(std::move(wanted), [later](const auto& results) { later->set(results); });
     return later;
   }
   std::vector<CreateTopicsRequest> requests() {
@@ -113,7 +113,7 @@ TEST_CASE("an internal topic is made through the controller of another broker wh
   bench.controller_says(ErrorCode::none);
   InternalTopics topics{bench.settings, bench.metadata, bench.creation_here, bench.clock};
   CHECK_FALSE(topics.place(kGroupsTopic, "g"));
-  REQUIRE(eventually([&] { return bench.requests().size() == 1; }));
+  REQUIRE(broker::test::eventually([&] { return bench.requests().size() == 1; }));
   const auto wanted = bench.requests()[0].topics.at(0);
   CHECK(wanted.name == kGroupsTopic);
   CHECK(wanted.num_partitions == 50);

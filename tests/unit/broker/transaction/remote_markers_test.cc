@@ -111,7 +111,7 @@ TEST_CASE("markers for one broker share a request; a producer's next end waits f
     bench.remote.write(kOther, end_of(5, Outcome::abort), {"orders", 0}, timeout, settle);
     CHECK(done == 0);
   });
-  REQUIRE(eventually([&] { return done == 4; }));
+  REQUIRE(broker::test::eventually([&] { return done == 4; }));
   CHECK(bench.requests() ==
         std::vector<std::vector<std::string>>{{"5/0 commit by 2: orders-0 orders-1", "6/0 abort by 2: orders-0"},
                                               {"5/0 abort by 2: orders-0"}});
@@ -130,7 +130,7 @@ TEST_CASE("what comes while a request is on its way goes with the next one, all 
   bench.on_coordinators([&] {
     bench.remote.write(kOther, end_of(5), {"orders", 0}, std::chrono::seconds(10), settle);
   });
-  REQUIRE(eventually([&] { return done == 51; }));
+  REQUIRE(broker::test::eventually([&] { return done == 51; }));
   const auto asked = bench.requests();
   REQUIRE(asked.size() == 2);
   CHECK(asked[1].size() == 50);
@@ -146,7 +146,7 @@ TEST_CASE("a leader that cannot be reached is asked again, and then whoever lead
     return std::nullopt;
   });
   CHECK(bench.end("t", producer, Outcome::abort) == ErrorCode::none);
-  REQUIRE(eventually([&] { return tries >= 2; }));
+  REQUIRE(broker::test::eventually([&] { return tries >= 2; }));
   CHECK(bench.coordinator.describe("t").value().status == TxnStatus::prepare_abort);
   bench.answers(kThird);
   bench.led_by("orders", kThird);
@@ -173,7 +173,7 @@ TEST_CASE("a broker that nobody knows is asked nothing") {
     bench.remote.write(BrokerId{9}, end_of(5), {"orders", 0}, std::chrono::seconds(10),
                        [&](ErrorCode outcome) { code = outcome; });
   });
-  REQUIRE(eventually([&] {
+  REQUIRE(broker::test::eventually([&] {
     bool told = false;
     bench.on_coordinators([&] { told = code.has_value(); });
     return told;
@@ -191,7 +191,7 @@ TEST_CASE("a broker that moved is connected anew, one that stayed is not") {
     bench.on_coordinators([&] {
       bench.remote.write(kOther, end_of(5), {"orders", 0}, std::chrono::seconds(10), [&](ErrorCode) { ++done; });
     });
-    REQUIRE(eventually([&] { return done > before; }));
+    REQUIRE(broker::test::eventually([&] { return done > before; }));
   };
   write();
   write();
