@@ -173,8 +173,9 @@ ErrorCode code_of_verification(ErrorCode code, std::int16_t version) {
   }
 }
 
-// What a coordinator elsewhere said, before anything was appended.
+// What a coordinator said before anything was appended.
 struct Verdict {
+  bool elsewhere = false;
   ErrorCode code = ErrorCode::none;
   std::uint64_t markers = 0;  // TransactionCheck::markers from before he was asked
 };
@@ -249,26 +250,27 @@ struct Appending {
     if (!verify.at_once || !admitted.producer || !admitted.producer->transactional)
       return partition.append(admitted, acks);
     const auto& producer = *admitted.producer;
-    for (;;) {
+    for (bool first = true;; first = false) {
       auto check = partition.check_transaction(producer.id, producer.epoch);
       auto code = ErrorCode::none;
-      if (!check.open) code = verdict_on(partition.name(), {producer.id, producer.epoch}, check);
+      bool of_elsewhere = false;
+      if (!check.open) {
+        const auto said = first ? verdicts.find(partition.name()) : verdicts.end();
+        if (said != verdicts.end()) {
+          code = said->second.code;
+          check.markers = said->second.markers;
+          of_elsewhere = said->second.elsewhere;
+        } else {  // nothing: its coordinator moved away since the request was looked through
+          code = verify.at_once(*in.transactional_id, {producer.id, producer.epoch}, partition.name())
+                     .value_or(ErrorCode::not_coordinator);
+        }
+      }
       if (code != ErrorCode::none) return not_verified(code, partition, answer);
       auto appended = partition.append(admitted, acks, {.markers = check.markers});
       if (appended || appended.error().code != ErrorCode::concurrent_transactions) return appended;
       // What was said elsewhere is old by now; the producer comes again.
-      if (verdicts.contains(partition.name())) return not_verified(appended.error().code, partition, answer);
+      if (of_elsewhere) return not_verified(appended.error().code, partition, answer);
     }
-  }
-
-  ErrorCode verdict_on(const base::TopicPartition& partition, const Producer& producer,
-                       replication::TransactionCheck& check) const {
-    if (const auto said = verdicts.find(partition); said != verdicts.end()) {
-      check.markers = said->second.markers;
-      return said->second.code;
-    }
-    // Its coordinator moved away since the request was looked through.
-    return verify.at_once(*in.transactional_id, producer, partition).value_or(ErrorCode::not_coordinator);
   }
 
   base::Error not_verified(ErrorCode code, const Partition& partition, PartitionAnswer& answer) const {
@@ -342,8 +344,10 @@ std::vector<Unverified> unverified(const ProduceRequest& in, const replication::
       if (!partition || !partition->is_leader()) continue;
       const Producer producer{first->batch().producer_id(), first->batch().producer_epoch()};
       const auto check = partition->check_transaction(producer.id, producer.epoch);
-      if (check.open || verify.at_once(*in.transactional_id, producer, partition->name())) continue;
-      if (!verdicts.emplace(partition->name(), Verdict{.markers = check.markers}).second) continue;
+      if (check.open) continue;
+      const auto here = verify.at_once(*in.transactional_id, producer, partition->name());
+      const Verdict verdict{.elsewhere = !here, .code = here.value_or(ErrorCode::none), .markers = check.markers};
+      if (!verdicts.emplace(partition->name(), verdict).second || here) continue;
       auto with_it = std::ranges::find(out, producer, &Unverified::producer);
       if (with_it == out.end()) with_it = out.insert(out.end(), {producer, {}});
       with_it->partitions.push_back(partition->name());

@@ -1,9 +1,11 @@
 #include <filesystem>
 
+#include "broker/handlers/allocate_producer_ids.h"
 #include "broker/handlers/alter_configs.h"
 #include "broker/handlers/api_versions.h"
 #include "broker/handlers/cluster.h"
 #include "broker/handlers/configs.h"
+#include "broker/handlers/controller_requests.h"
 #include "broker/handlers/delete_records.h"
 #include "broker/handlers/describe_transactions.h"
 #include "broker/handlers/fetch.h"
@@ -15,6 +17,7 @@
 #include "broker/handlers/offset_for_epoch.h"
 #include "broker/handlers/offsets.h"
 #include "broker/handlers/produce.h"
+#include "broker/handlers/reassignments.h"
 #include "broker/handlers/topics.h"
 #include "broker/handlers/transactions.h"
 #include "broker/handlers/txn_markers.h"
@@ -104,6 +107,7 @@ void Broker::Parts::add_handlers() {
   serve_api(4, [this](Request& in, AnswerSlot out) { replica_control->leader_and_isr(in, std::move(out)); });
   serve_api(5, [this](Request& in, AnswerSlot out) { replica_control->stop_replica(in, std::move(out)); });
   serve_api(6, [this](Request& in, AnswerSlot out) { replica_control->update_metadata(in, std::move(out)); });
+  serve_api(7, ControlledShutdownHandler(*controller));
   serve_api(8, OffsetCommitHandler(*offset_services));
   serve_api(9, OffsetFetchHandler(*offset_services));
   serve_api(10, FindCoordinatorHandler(*internal_topics, metadata));
@@ -135,12 +139,19 @@ void Broker::Parts::add_handlers() {
   serve_api(35, DescribeLogDirsHandler(*dirs, partitions, *moves, pool));
   serve_api(37, CreatePartitionsHandler(*controller));
   serve_api(42, DeleteGroupsHandler(*groups));
+  serve_api(43, ElectLeadersHandler(*controller));
   serve_api(44, IncrementalAlterConfigsHandler(*config_alterations));
+  serve_api(45, AlterPartitionReassignmentsHandler(*controller));
+  serve_api(46, ListPartitionReassignmentsHandler(*controller));
   serve_api(47, OffsetDeleteHandler(*offset_services));
+  serve_api(56, AlterPartitionHandler(*controller));
   serve_api(60, DescribeClusterHandler(cluster_id, metadata));
   serve_api(61, DescribeProducersHandler(metadata, partitions));
   serve_api(65, DescribeTransactionsHandler(*transactions));
   serve_api(66, ListTransactionsHandler(*transactions, clock));
+  serve_api(67, AllocateProducerIdsHandler(*controller, metadata, [this](base::BrokerId broker) {
+              return replication::stored_producer_ids(broker, *store, coordination);
+            }));
 }
 
 void Broker::Parts::say_welcome() const {
