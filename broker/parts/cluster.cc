@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 
 // A controller that does not announce us within this is a slow one: clients are served what we know.
 constexpr milliseconds kFirstAnnouncement{10000};
+constexpr milliseconds kLookForController{5};
 
 std::vector<replication::Endpoint> advertised(const config::BrokerSettings& settings) {
   std::vector<replication::Endpoint> out;
@@ -181,11 +182,25 @@ Status Broker::Parts::join_cluster() {
   if (auto s = membership->start(); !s) return s;
   joined = true;
   if (lost_while_joining) tell_of_failed_directory();
+  return {};
+}
 
-  // Clients that come before the controller has announced us would be told that there are no brokers.
+// Clients that come before the controller has announced us would be told that there are no brokers. Our own controller
+// does that in process; one elsewhere reaches us through the listeners, which must be open.
+void Broker::Parts::await_own_controller() {
+  const auto deadline = clock.now() + kFirstAnnouncement;
+  const auto is_elsewhere = [this] {
+    const auto holder = controller->controller();
+    return holder != base::kNoBroker && holder != id;
+  };
+  while (!is_elsewhere() && clock.now() < deadline &&
+         !announced.WaitForNotificationWithTimeout(absl::Milliseconds(kLookForController.count()))) {
+  }
+}
+
+void Broker::Parts::await_announcement() {
   if (!announced.WaitForNotificationWithTimeout(absl::Milliseconds(kFirstAnnouncement.count())))
     log.warn("No controller has announced this broker yet; serving what is known");
-  return {};
 }
 
 void Broker::Parts::make_coordinators() {

@@ -98,6 +98,8 @@ struct Broker::Parts {
   void hand_over_leaderships();
   std::string client_id() const { return fmt::format("broker-{}", id); }  // told to other brokers
   void start_cleaner();
+  void await_own_controller();  // cluster.cc, as what follows
+  void await_announcement();
   void make_coordinators();
   void add_handlers();
   replication::Announcements announcements();

@@ -43,7 +43,9 @@ void Broker::Parts::serve() {
   add_handlers();
   add_network_metrics(metrics, *sockets);
   add_request_metrics(metrics, apis, *fetch_services);
+  await_own_controller();
   sockets->start();
+  await_announcement();
   say_welcome();
 }
 
