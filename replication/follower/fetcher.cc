@@ -258,11 +258,14 @@ void Fetcher::refused(const Ptr& replica, ErrorCode code) {
               who(), replica->name(), replica->what.leader_epoch);
     return enter(replica, State::failed);
   }
+  if (may_not_know_yet(code) && replica->early_tries > 0) {
+    log_.debug("{} {}: leader {} answers {}", who(), replica->name(), place_.leader.id, base::error_name(code));
+    const auto wait = kEarly * (1 << (kEarlyTries - replica->early_tries--));
+    return delay(replica, std::min<base::Duration>(wait, settings_.back_off));
+  }
   if (note_trouble(replica, code))
     log_.info("{} {}: leader {} answers {}", who(), replica->name(), place_.leader.id, base::error_name(code));
-  if (!may_not_know_yet(code) || replica->early_tries == 0) return delay(replica);
-  const auto wait = kEarly * (1 << (kEarlyTries - replica->early_tries--));
-  delay(replica, std::min<base::Duration>(wait, settings_.back_off));
+  delay(replica);
 }
 
 // ---- what comes next ----
