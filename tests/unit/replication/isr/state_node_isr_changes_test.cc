@@ -201,7 +201,7 @@ TEST_CASE("news that could not be written are written later, and many of them in
     bench.ask(i);
     bench.store.written(8);
   }
-  bench.loop.pass(8s);
+  bench.loop.pass(5s);
   REQUIRE(bench.store.commits.size() == 1);
   bench.store.answer({.code = StoreCode::session_expired});
   std::size_t told = 0;
