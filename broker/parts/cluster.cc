@@ -158,6 +158,7 @@ Status Broker::Parts::join_cluster() {
           .topic_ids = speaks("2.8-IV0"),
           .features = {.version = speaks("3.3-IV0") ? 2 : 1, .enabled = speaks("2.7-IV0")},
           .marks_recovery = speaks("3.2-IV0"),
+          .leaders_write_sets = !speaks("2.7-IV2"),
           .balance = balance(file()),
           .unclean_elections = [this] { return settings.snapshot()->broker->unclean_leader_election_enable; },
           .check_topic_config =
