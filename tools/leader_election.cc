@@ -86,7 +86,7 @@ std::variant<Partitions, Failure> parse_partitions(const std::string& text) {
   if (error) return operation("Replica election data is empty");
   const auto* object = parsed.if_object();
   const auto* rows = object ? object->if_contains("partitions") : nullptr;
-  if (!rows) return operation("Replica election data is missing \"partition\" field");
+  if (!rows) return operation("Replica election data is missing \"partitions\" field");
   if (!rows->is_array()) return operation("Expected JSON array, received " + bj::serialize(*rows));
   Partitions partitions;
   std::vector<std::string> twice;
@@ -109,7 +109,7 @@ std::variant<std::optional<Partitions>, Failure> chosen_partitions(const Options
   if (const auto path = options.text("path-to-json-file")) {
     base::PosixFiles files;
     const auto text = base::read_file(files, *path);
-    if (!text) return Failure{"java.nio.file.NoSuchFileException", *path, ""};
+    if (!text) return Failure{"java.io.IOException", "Unable to read file " + *path, ""};
     auto partitions = parse_partitions(*text);
     if (auto* failure = std::get_if<Failure>(&partitions)) return *failure;
     return std::get<Partitions>(std::move(partitions));

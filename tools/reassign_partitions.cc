@@ -1,6 +1,7 @@
 // kafka-reassign-partitions.sh: moves partitions to other brokers and directories, shows how far that is, calls it off.
 //
-// Output and refusals are those of Apache Kafka 2.7.1.
+// Output and refusals are those of Apache Kafka 2.7.1; a new throttle for moves under way also bounds the replicas that
+// are on their way, as since 2.8.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -150,11 +151,15 @@ class ReassignCommand {
       : options_(options), admin_(std::move(settings), clock_), brokers_(admin_) {}
 
   Outcome run() {
-    if (options_.given("list")) return list();
+    if (options_.given("list")) {
+      if (auto failure = options_.check_values()) return failure;
+      return list();
+    }
     const auto path =
         *options_.text(options_.given("generate") ? "topics-to-move-json-file" : "reassignment-json-file");
     const auto text = base::read_file(files_, path);
-    if (!text) return Failure{"java.nio.file.NoSuchFileException", path, ""};
+    if (!text) return Failure{"java.io.IOException", "Unable to read file " + path, ""};
+    if (auto failure = options_.check_values()) return failure;
     if (options_.given("generate")) return generate(*text);
     auto plan = parse_plan(*text);
     if (auto* failure = std::get_if<Failure>(&plan)) return *failure;
@@ -435,7 +440,6 @@ int run(int argc, char** argv) {
     fmt::print(
         "Warning: ignoring deprecated --zookeeper option because --bootstrap-server was specified.  The --zookeeper "
         "option will be removed in a future version of Kafka.\n");
-  if (auto failure = options.check_values()) return report(*failure);
   auto settings = admin_settings(options);
   if (auto* failure = std::get_if<Failure>(&settings)) return report(*failure);
   auto& admin = std::get<AdminSettings>(settings);

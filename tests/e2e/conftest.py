@@ -23,8 +23,8 @@ class Cluster:
         self.directory = directory
         self.ended = []
 
-    def zookeeper(self) -> ZooKeeper:
-        server = ZooKeeper(self.directory / f"zookeeper-{len(self.ended)}")
+    def zookeeper(self, **settings) -> ZooKeeper:
+        server = ZooKeeper(self.directory / f"zookeeper-{len(self.ended)}", **settings)
         self.ended.append(server.kill)
         return server.start()
 

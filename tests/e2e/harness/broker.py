@@ -21,6 +21,7 @@ class Broker:
     def __init__(self, directory: Path, kind: str = BROKER, zookeeper: ZooKeeper = None, settings: dict = None):
         self.kind = kind
         self.directory = directory
+        self.host = "127.0.0.1"
         self.port = free_port()
         self.zookeeper = zookeeper
         self.process = None
@@ -54,7 +55,7 @@ class Broker:
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def data(self) -> Path:

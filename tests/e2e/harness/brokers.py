@@ -24,10 +24,11 @@ SETTINGS = {
 class Brokers:
     """Ids count from 1. Settings are given with _ for the dots of Kafka's names."""
 
-    def __init__(self, cluster, count: int = 3, kind: str = BROKER, **settings):
-        self.cluster, self.kind = cluster, kind
+    def __init__(self, cluster, count: int = 3, kind: str = BROKER, network=None, **settings):
+        """With a network (harness.network) every broker is on a machine of its own there."""
+        self.cluster, self.kind, self.network = cluster, kind, network
         self.settings = SETTINGS | settings
-        self.zookeeper = cluster.zookeeper()
+        self.zookeeper = cluster.zookeeper(**({"host": network.host} if network else {}))
         self.all = {}
         for broker_id in range(1, count + 1):
             self.add(broker_id)
@@ -36,6 +37,8 @@ class Brokers:
         """Not yet started."""
         made = self.cluster.broker(f"broker-{broker_id}", self.kind, self.zookeeper, **(self.settings | {"broker_id": str(broker_id)} | settings))
         made.heap = "300m"
+        if self.network:
+            self.network.place(broker_id, made)
         self.all[broker_id] = made
         return made
 
@@ -127,6 +130,11 @@ class Brokers:
             until(quietly(whole), seconds, f"all replicas of {', '.join(topics)} in sync")
         except TimeoutError as e:
             raise AssertionError(f"{e}: { {b: [self.partitions(t, b) for t in topics] for b in self.running()} }")
+
+    def elect_preferred(self):
+        """Every partition is led by the first of its replicas, where that can be."""
+        with self.all[self.controller()].connect(60) as connection:
+            assert connection.request("ELECT_LEADERS", 1, {"election_type": 0, "topic_partitions": None, "timeout_ms": 60000})["error_code"] == 0
 
     # Records
 

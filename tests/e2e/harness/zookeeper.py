@@ -10,20 +10,21 @@ CLASSPATH = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-nop.jar"
 
 
 class ZooKeeper:
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, host: str = "127.0.0.1"):
         self.directory = directory
+        self.host = host
         self.port = free_port()
         self.process = None
         directory.mkdir(parents=True)
         (directory / "data").mkdir()
         # Sessions last between 2 and 20 ticks: 1 to 10 s.
         (directory / "zoo.cfg").write_text(
-            f"tickTime=500\ndataDir={directory}/data\nclientPort={self.port}\nclientPortAddress=127.0.0.1\n"
+            f"tickTime=500\ndataDir={directory}/data\nclientPort={self.port}\nclientPortAddress={host}\n"
             "admin.enableServer=false\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n")
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def start(self):
         self.process = Process(
@@ -39,7 +40,7 @@ class ZooKeeper:
 
     def four_letters(self, word: bytes) -> bytes:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 2) as s:
+            with socket.create_connection((self.host, self.port), 2) as s:
                 s.sendall(word)
                 answer = b""
                 while chunk := s.recv(65536):
@@ -71,7 +72,7 @@ class ZooKeeper:
         requests = b"".join(struct.pack(">i", len(part)) + part for part in (connect, close))
 
         def gone():
-            with socket.create_connection(("127.0.0.1", self.port), 10) as usurper:
+            with socket.create_connection((self.host, self.port), 10) as usurper:
                 usurper.sendall(requests)
                 granted = b""
                 try:
