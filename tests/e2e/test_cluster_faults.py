@@ -181,7 +181,8 @@ def test_zookeeper_is_restarted(brokers, feeds):
 
 
 def test_a_disk_is_full(cluster):
-    brokers = Brokers(cluster, min_insync_replicas="2", log_segment_bytes="4194304", log_index_size_max_bytes="65536")
+    brokers = Brokers(cluster, min_insync_replicas="2", log_segment_bytes="4194304", log_index_size_max_bytes="65536",
+                      log_dir_min_free_bytes="4194304")
     small = brokers[2]
     small.data.mkdir(parents=True)
     run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", small.data])

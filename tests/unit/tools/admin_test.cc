@@ -6,6 +6,7 @@
 #include "protocol/messages/create_topics.h"
 #include "protocol/messages/delete_groups.h"
 #include "protocol/messages/delete_records.h"
+#include "protocol/messages/fetch.h"
 #include "protocol/messages/find_coordinator.h"
 #include "protocol/messages/list_offsets.h"
 #include "tests/support/tools/fake_broker.h"
@@ -262,4 +263,38 @@ TEST_CASE("the admin client's settings come from the file, and protocols it does
         "org.apache.kafka.common.config.ConfigException: Invalid url in bootstrap.servers: 127.0.0.1");
   CHECK(text("127.0.0.1:1", {{"security.protocol", "SSL"}}).find("SSL") != std::string::npos);
   CHECK(text("127.0.0.1:1", {{"request.timeout.ms", "x"}}).find("Not a number of type LONG") != std::string::npos);
+}
+
+TEST_CASE("records of an answer stay where they were received, and the newest versions may be left out") {
+  constexpr protocol::Api kOlder{.key = 1, .name = "Fetch", .versions = {0, 11}, .flexible_since = 12};
+  const std::string_view records = "as they lie on the disk";
+  std::int16_t asked = -1;
+  std::uint16_t port = 0;
+  test::FakeBroker broker([&](const auto& request) {
+    if (request.api != 1) {
+      auto known = versions(9);
+      known.api_keys.push_back({1, 0, 17});
+      return request.api == 18 && request.version <= 2 ? frame(request.correlation_id, request.version, known)
+                                                       : ordinary(request, port, 9);
+    }
+    asked = request.version;
+    protocol::FetchResponse answer;
+    answer.responses.emplace_back();
+    answer.responses[0].topic = "t";
+    answer.responses[0].partitions.emplace_back();
+    answer.responses[0].partitions[0].records.view = std::as_bytes(std::span(records));
+    return frame(request.correlation_id, request.version, answer);
+  });
+  port = broker.port();
+  base::SystemClock clock;
+  Admin admin(quick(port), clock);
+  base::Buffer received;
+  auto answer =
+      admin.call_borrowing<protocol::FetchResponse>(AnyBroker{}, "fetch", protocol::FetchRequest{}, kOlder, received);
+  REQUIRE(answer);
+  CHECK(asked == 11);
+  const auto found = answer->responses.at(0).partitions.at(0).records.view;
+  CHECK(base::as_text(found) == records);
+  CHECK(found.data() >= received.data());
+  CHECK(found.data() + found.size() <= received.data() + received.size());
 }
