@@ -9,6 +9,7 @@ from kazoo.exceptions import NoNodeError
 from harness import wire
 from harness.brokers import Brokers, quietly
 from harness.errors import FENCED_LEADER_EPOCH, INVALID_UPDATE_VERSION, NONE, NOT_CONTROLLER, OFFSET_OUT_OF_RANGE, STALE_BROKER_EPOCH, STALE_CONTROLLER_EPOCH, UNKNOWN_TOPIC_OR_PARTITION
+from harness.paths import BROKER
 from harness.process import until
 from harness.records import batch
 
@@ -105,7 +106,9 @@ def test_a_leader_epoch_that_is_known_already_changes_nothing(brokers, look):
         with brokers[target].connect() as connection:
             for leader_epoch in (now, now - 1):
                 answer = leader_and_isr(connection, controller, epoch, broker_epoch, "safe", 0, leader=3, leader_epoch=leader_epoch, isr=[3], replicas=[1, 2, 3])
-                assert answer["error_code"] == NONE and [p["error_code"] for p in answer["partition_errors"]] == [STALE_CONTROLLER_EPOCH]
+                told = [p["error_code"] for p in answer["partition_errors"]]
+                # 3.9 has no word against the epoch it knows when the request, being old, names no topic id.
+                assert answer["error_code"] == NONE and told in ([STALE_CONTROLLER_EPOCH], [NONE] if leader_epoch == now else [])
             others = [b for b in brokers.all if b != target]
             answer = leader_and_isr(connection, controller, epoch, broker_epoch, "not-mine", 0, leader=others[0], leader_epoch=5, isr=others, replicas=others)
             assert answer["error_code"] == NONE and [p["error_code"] for p in answer["partition_errors"]] == [UNKNOWN_TOPIC_OR_PARTITION]
@@ -184,6 +187,7 @@ def test_notifications_of_nonsense(brokers, look, path):
         pass
 
 
+@pytest.mark.skipif(BROKER != "weir", reason="no controller of Apache Kafka can start any more then")
 def test_topics_that_are_none(brokers, look):
     """What stands among the topics but cannot be read is no topic, and harms none."""
     names = []
