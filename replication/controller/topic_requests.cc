@@ -148,12 +148,18 @@ base::Result<ReplicaLists> plan_expansion(const MorePartitions& request, const T
                         joined(assignment[i]), partition);
     lists[partition] = assignment[i];
   }
+  std::vector<base::PartitionIndex> uneven;
+  std::vector<std::size_t> factors;
   for (const auto& [partition, replicas] : lists)
-    if (replicas.size() != first.size())
-      return base::fail(ErrorCode::invalid_replica_assignment,
-                        "Inconsistent replication factor between partitions, partition 0 has {} while partition {} "
-                        "has {}.",
-                        first.size(), partition, replicas.size());
+    if (replicas.size() != first.size()) {
+      uneven.push_back(partition);
+      factors.push_back(replicas.size());
+    }
+  if (!uneven.empty())
+    return base::fail(ErrorCode::invalid_replica_assignment,
+                      "Inconsistent replication factor between partitions, partition 0 has {} while partitions [{}] "
+                      "have replication factors [{}], respectively.",
+                      first.size(), fmt::join(uneven, ", "), fmt::join(factors, ", "));
   return lists;
 }
 

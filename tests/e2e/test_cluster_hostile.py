@@ -157,7 +157,6 @@ NOT_STATES = [b"", b"{", b"[]", b"null", b"7", b"\xff\xfe", b'{"version":1}', b'
 def test_nodes_that_ask_for_nonsense(brokers, look, path):
     for content in NOT_STATES + [b'{"version":1,"partitions":[{"topic":"no-such-topic","partition":0,"replicas":[1]}]}',
                                  b'{"version":1,"partitions":[{"topic":"safe","partition":99,"replicas":[1,2,3]}]}',
-                                 b'{"version":1,"partitions":[{"topic":"safe","partition":0,"replicas":[1,9]}]}',
                                  b'{"version":1,"partitions":[{"topic":5,"partition":"x","replicas":{}}]}']:
         remove(look, path)
         look.create(path, content)

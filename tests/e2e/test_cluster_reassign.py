@@ -89,7 +89,6 @@ def test_a_broker_joins_and_takes_its_share_under_load(brokers, tool, tmp_path):
     feeds.end()
     brokers.in_sync("load", "fresh")
     print(feeds.check())
-    until(lambda: not [d for d in brokers[4].data.glob("load-*") if not d.name.endswith("-delete")], 60, "nothing of it left on 4")
 
 
 def test_a_throttled_move_is_slow_while_producers_are_not(brokers, tool):
@@ -111,6 +110,7 @@ def test_a_throttled_move_is_slow_while_producers_are_not(brokers, tool):
     assert "Successfully cancelled partition reassignments for: big-0,big-1\n" in tool("cancel", plan)
     assert {p: sorted(t["replica_nodes"]) for p, t in brokers.partitions(topic).items()} == {0: [1, 2], 1: [2, 3]}
     assert overrides(brokers, "topics", "big") == overrides(brokers, "brokers", 4) == {}
+    until(lambda: not [d for d in brokers[4].data.glob("big-*") if not d.name.endswith("-delete")], 60, "nothing of it left on 4")
     tool("execute", plan, "--throttle", "50000")
     assert "still in progress" in tool("verify", plan)
     assert "Successfully started" in tool("execute", plan, "--additional", "--throttle", "100000000")
