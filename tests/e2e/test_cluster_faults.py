@@ -30,9 +30,9 @@ def feeds(brokers):
     return feed(brokers)
 
 
-def feed(brokers):
+def feed(brokers, **settings):
     brokers.create_topic("load", assignment=ASSIGNMENT)
-    made = Feeds(brokers, "load", PARTITIONS)
+    made = Feeds(brokers, "load", PARTITIONS, **settings)
     made.progress()
     return made
 
@@ -114,8 +114,13 @@ def test_the_controller_is_killed_each_time(brokers, feeds):
     settled(brokers, feeds)
 
 
+SILENCE = {"zookeeper_session_timeout_ms": "8000"}  # how long a broker may be silent, and see Feeds
+
+
 @pytest.mark.parametrize("which", ["controller", "other"])
-def test_a_leader_is_paused_beyond_its_session(brokers, feeds, which):
+def test_a_leader_is_paused_beyond_its_session(cluster, which):
+    brokers = Brokers(cluster, min_insync_replicas="2", **SILENCE).start()
+    feeds = feed(brokers, timeout_ms=3000)
     controller = brokers.controller()
     paused = controller if which == "controller" else next(b for b in brokers.all if b != controller)
     led = next(p for p, t in brokers.partitions("load").items() if t["leader_id"] == paused)
@@ -144,8 +149,8 @@ def test_a_leader_is_paused_beyond_its_session(brokers, feeds, which):
 def test_a_leader_is_cut_off(cluster):
     network = Network()
     cluster.ended.append(network.end)
-    brokers = Brokers(cluster, network=network, min_insync_replicas="2").start()
-    feeds = feed(brokers)
+    brokers = Brokers(cluster, network=network, min_insync_replicas="2", **SILENCE).start()
+    feeds = feed(brokers, timeout_ms=3000)
     for lost in (brokers.controller(), None):
         lost = lost or next(b for b in brokers.all if b != brokers.controller())
         network.cut(lost)

@@ -20,13 +20,13 @@ class Feed:
 
 
 class RdkafkaFeed(Feed):
-    def __init__(self, brokers, topic: str, partitions: int, name: str = "rdkafka", rate: int = 300, **settings):
+    def __init__(self, brokers, topic: str, partitions: int, name: str = "rdkafka", rate: int = 300, timeout_ms: int = 10000, **settings):
         super().__init__(name, partitions)
         from confluent_kafka import Producer
 
         self.topic, self.rate = topic, rate
         self.producer = Producer({"bootstrap.servers": brokers.address, "enable.idempotence": True, "acks": "all", "linger.ms": 5,
-                                  "message.timeout.ms": 180000, "socket.timeout.ms": 10000, "reconnect.backoff.max.ms": 500,
+                                  "message.timeout.ms": 180000, "socket.timeout.ms": timeout_ms, "reconnect.backoff.max.ms": 500,
                                   "topic.metadata.refresh.interval.ms": 5000} | {k.replace("_", "."): v for k, v in settings.items()})
         self.ending = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -62,17 +62,19 @@ class RdkafkaFeed(Feed):
 
 
 class JavaFeed(Feed):
-    def __init__(self, brokers, topic: str, partitions: int, name: str = "java", version: str = "3.9.1", rate: int = 300):
+    def __init__(self, brokers, topic: str, partitions: int, name: str = "java", version: str = "3.9.1", rate: int = 300, timeout_ms: int = 10000):
         super().__init__(name, partitions)
         directory = counterpart(f"java-{version}")
         self.command = ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{directory}/classes:{directory}/libs/*", "Feeder",
-                        brokers.address, topic, str(partitions), name, str(rate)]
+                        brokers.address, topic, str(partitions), name, str(rate), str(timeout_ms)]
+        self.ended = brokers.cluster.ended
         self.errors = brokers.cluster.directory / f"{name}.err"
         self.done = False
 
     def start(self):
         with open(self.errors, "wb") as errors:
             self.popen = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+        self.ended.append(self.popen.kill)
         self.thread = threading.Thread(target=self.listen, daemon=True)
         self.thread.start()
         return self
@@ -95,11 +97,15 @@ class JavaFeed(Feed):
 
 
 class Feeds:
-    """Several producers on one topic."""
+    """Several producers on one topic.
 
-    def __init__(self, brokers, topic: str, partitions: int, kinds=(RdkafkaFeed, JavaFeed)):
+    Where a broker may fall silent, `timeout_ms` of a request must be less than its session lasts. A producer that hears of
+    the next leader while the last one owes it answers goes on there with its next sequence number, and what it then repeats
+    after five more batches is out of order to any broker, Apache Kafka's too: Java asks again without end, librdkafka gives up."""
+
+    def __init__(self, brokers, topic: str, partitions: int, kinds=(RdkafkaFeed, JavaFeed), timeout_ms: int = 10000):
         self.brokers, self.topic, self.partitions = brokers, topic, partitions
-        self.all = [kind(brokers, topic, partitions).start() for kind in kinds]
+        self.all = [kind(brokers, topic, partitions, timeout_ms=timeout_ms).start() for kind in kinds]
 
     def progress(self, records: int = 300, seconds: float = 90):
         """Until each has been told of that many more records, in every partition of some."""

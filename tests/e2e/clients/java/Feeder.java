@@ -1,7 +1,7 @@
 // Writes numbered records to all partitions of a topic, idempotently and with acks=all, until its stdin ends; tells each
 // acknowledgement as one line on stdout.
 //
-//   java Feeder <address> <topic> <partitions> <name> <records per second>
+//   java Feeder <address> <topic> <partitions> <name> <records per second> <milliseconds until a request times out>
 //
 //   ack <partition> <offset> <number>        the value of the record is <name>:<number>
 //   fail <number> <error>                    it was given up
@@ -35,7 +35,7 @@ public class Feeder {
     watcher.start();
 
     Map<String, Object> settings = new HashMap<>(Map.of("bootstrap.servers", args[0], "acks", "all", "enable.idempotence", "true",
-        "delivery.timeout.ms", "180000", "max.block.ms", "180000", "request.timeout.ms", "10000", "linger.ms", "5",
+        "delivery.timeout.ms", "180000", "max.block.ms", "180000", "request.timeout.ms", args[5], "linger.ms", "5",
         "metadata.max.age.ms", "5000"));
     settings.put("reconnect.backoff.max.ms", "500");
     try (KafkaProducer<String, String> producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
