@@ -64,9 +64,14 @@ bool PartitionTable::is_loading(std::string_view topic, base::PartitionIndex par
 
 std::vector<std::shared_ptr<Partition>> PartitionTable::all() const {
   absl::ReaderMutexLock lock(&mutex_);
+  // By name: what is done to all of them in turn is then done in the same order by every process.
+  std::vector<std::pair<std::string_view, const OfTopic*>> topics;
+  topics.reserve(topics_.size());
+  for (const auto& [topic, partitions] : topics_) topics.emplace_back(topic, &partitions);
+  std::sort(topics.begin(), topics.end());
   std::vector<std::shared_ptr<Partition>> out;
-  for (const auto& [topic, partitions] : topics_)
-    for (const auto& partition : partitions)
+  for (const auto& [topic, partitions] : topics)
+    for (const auto& partition : *partitions)
       if (partition) out.push_back(partition);
   return out;
 }

@@ -206,13 +206,14 @@ namespace {
 class SimPeerConnection final : public replication::PeerConnection {
  public:
   SimPeerConnection(SimNetwork& network, HostId self, HostId to, base::Loop& loop, const base::Clock& clock,
-                    std::string client_id)
+                    std::string client_id, std::shared_ptr<const bool> ended)
       : PeerConnection(std::move(client_id)),
         network_(network),
         self_(self),
         to_(to),
         loop_(loop),
         clock_(clock),
+        ended_(std::move(ended)),
         timer_(loop.make_timer()) {}
   ~SimPeerConnection() override {
     if (wire_) wire_->close();
@@ -222,6 +223,7 @@ class SimPeerConnection final : public replication::PeerConnection {
     auto bytes = base::flatten(frame);
     base::invariant(bytes.ok(), "a request lies in memory");
     asked_.push_back({clock_.now() + timeout, std::move(done)});
+    if (*ended_) return disconnect();
     if (!wire_) open_wire();
     wire_->send(std::make_shared<base::Buffer>(std::move(*bytes)));
     watch_time();
@@ -292,6 +294,7 @@ class SimPeerConnection final : public replication::PeerConnection {
   const HostId to_;
   base::Loop& loop_;
   const base::Clock& clock_;
+  const std::shared_ptr<const bool> ended_;
   const std::shared_ptr<int> alive_ = std::make_shared<int>();
   std::unique_ptr<base::Timer> timer_;
   std::optional<base::Instant> watched_;
@@ -304,7 +307,8 @@ class SimPeerConnection final : public replication::PeerConnection {
 
 std::unique_ptr<replication::PeerConnection> SimPeers::connect(replication::PeerAddress to, base::Loop& loop,
                                                                replication::PeerOptions options) {
-  return std::make_unique<SimPeerConnection>(network_, self_, to.id.raw, loop, clock_, std::move(options.client_id));
+  return std::make_unique<SimPeerConnection>(network_, self_, to.id.raw, loop, clock_, std::move(options.client_id),
+                                             ended_);
 }
 
 }  // namespace simulation

@@ -130,11 +130,14 @@ class SimPeers final : public replication::PeerNetwork {
       : network_(network), self_(self), clock_(clock) {}
   std::unique_ptr<replication::PeerConnection> connect(replication::PeerAddress to, base::Loop& loop,
                                                        replication::PeerOptions options) override;
+  // The process has ended: whatever its connections are still asked to send fails.
+  void end() { *ended_ = true; }
 
  private:
   SimNetwork& network_;
   const HostId self_;
   const base::Clock& clock_;
+  const std::shared_ptr<bool> ended_ = std::make_shared<bool>(false);
 };
 
 }  // namespace simulation

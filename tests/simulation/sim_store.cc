@@ -238,8 +238,9 @@ void SimStore::connection_lost(std::uint64_t generation) {
 
 void SimStore::cut() {
   if (std::exchange(cut_, true) || !begun_) return;
-  if (!connected_there_) {  // an attempt under way fails
-    ++generation_;
+  if (!connected_there_) {
+    if (connected_) return;  // the news of its loss is on its way
+    ++generation_;           // an attempt under way fails
     return connect_later(milliseconds(200));
   }
   ensemble_.silent(current_);
