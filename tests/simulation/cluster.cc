@@ -157,6 +157,12 @@ void Cluster::let_pass(base::Duration time) {
   while (scheduler_.now() < until && !ledger_.failed()) {
     scheduler_.run_until(std::min(until, scheduler_.now() + milliseconds(50)));
     checker_.look(observe());
+    for (auto& broker : brokers_) {
+      if (!broker->is_up() || !broker->life().has_given_up()) continue;
+      note(fmt::format("broker {} has given up and is started again", broker->id()));
+      broker->kill();
+      broker->start();
+    }
   }
 }
 

@@ -237,8 +237,10 @@ void Life::join() {
   membership_->on_registered([this](std::int64_t) { controller_->broker_registered(); });
   controller_->start();
   membership_->begin([this](const base::Status& status) {
+    if (stopping_) return;
     joined_ = status.ok();
-    if (joined_ && !stopping_) serve();
+    given_up_ = !joined_;
+    if (joined_) serve();
   });
 }
 

@@ -65,6 +65,8 @@ class Life {
   // The log directories could not be opened: the disk must be dead.
   bool is_sound() const { return sound_; }
   bool has_joined() const { return joined_; }
+  // It was refused, and the process of a real broker would end now, to be started again by its supervisor.
+  bool has_given_up() const { return given_up_; }
 
   void pause();
   void resume();
@@ -165,6 +167,7 @@ class Life {
   std::unique_ptr<base::Timer> hand_over_timer_;
   bool sound_ = false;
   bool joined_ = false;
+  bool given_up_ = false;
   bool stopping_ = false;
 };
 
