@@ -25,6 +25,8 @@ constexpr std::int16_t kFetchVersion = 11;
 constexpr std::int16_t kListOffsetsVersion = 5;
 constexpr milliseconds kRequestTimeout{3000};
 constexpr milliseconds kFetchWait{500};
+constexpr milliseconds kMetadataAge{5000};
+constexpr int kMostOutOfOrder = 20;
 }  // namespace
 
 // ---- the host
@@ -36,7 +38,10 @@ ClientHost::ClientHost(SimNetwork& network, HostId id, std::vector<base::BrokerI
       process_(network.scheduler(), fmt::format("client-{}", id)),
       clock_(network.scheduler(), {}),
       peers_(network, id, clock_),
-      timer_(loop_.make_timer()) {}
+      timer_(loop_.make_timer()),
+      age_timer_(loop_.make_timer()) {
+  loop_.post([this] { age(); });
+}
 
 ClientHost::~ClientHost() { process_.end(); }
 
@@ -59,6 +64,11 @@ replication::PeerConnection& ClientHost::to(base::BrokerId broker) {
   auto& connection = connections_[broker];
   if (!connection) connection = peers_.connect({.id = broker}, loop_, {.client_id = process_.name()});
   return *connection;
+}
+
+void ClientHost::age() {
+  refresh();
+  age_timer_->arm(kMetadataAge, [this] { age(); });
 }
 
 void ClientHost::refresh() {
@@ -147,6 +157,8 @@ void Producer::send(Batch& batch) {
 
 void Producer::answered(std::int32_t sequence, ErrorCode code, base::Offset offset) {
   last_error_ = code;
+  out_of_order_ = code == ErrorCode::out_of_order_sequence_number ? out_of_order_ + 1 : 0;
+  if (out_of_order_ > kMostOutOfOrder) return begin_anew();
   if (unacknowledged_.front().sequence != sequence) return try_again();  // the leader changed in between
   if (code == ErrorCode::duplicate_sequence_number)
     offset = base::kNoOffset;
@@ -171,6 +183,17 @@ void Producer::try_again() {
     waiting_ = false;
     pump();
   });
+}
+
+// A broker remembers the last five batches of a producer, but of those it has read from a snapshot after a restart or a
+// cut only the last one, as Kafka's does. What was appended before and not acknowledged it then refuses for ever; a
+// producer gives up on what it has in flight, which may be there or not, and goes on with another epoch, here: id.
+void Producer::begin_anew() {
+  out_of_order_ = 0;
+  unacknowledged_.clear();
+  next_ = 0;
+  how_.id.raw += 1000;
+  try_again();
 }
 
 std::string Producer::describe() const {

@@ -47,6 +47,7 @@ class ClientHost {
 
  private:
   void ask_for_metadata();
+  void age();
 
   SimNetwork& network_;
   const std::vector<base::BrokerId> bootstrap_;
@@ -55,6 +56,7 @@ class ClientHost {
   SimLoop loop_{process_, "client"};
   SimPeers peers_;
   std::unique_ptr<base::Timer> timer_;
+  std::unique_ptr<base::Timer> age_timer_;  // metadata are asked for again when they are old (metadata.max.age.ms)
   bool refreshing_ = false;
   base::BrokerId controller_ = base::kNoBroker;
   std::map<base::TopicPartition, Leader> leaders_;
@@ -65,7 +67,7 @@ class ClientHost {
 class Producer {
  public:
   struct How {
-    base::ProducerId id{};
+    base::ProducerId id{};  // and id + 1000, id + 2000, ... when it begins anew
     base::TopicPartition partition{};
     std::size_t in_flight = 1;  // batches sent and not answered
     base::Duration every{};     // about
@@ -87,10 +89,12 @@ class Producer {
   void send(Batch& batch);
   void answered(std::int32_t sequence, base::ErrorCode code, base::Offset offset);
   void try_again();
+  void begin_anew();
 
   ClientHost& host_;
   Ledger& ledger_;
-  const How how_;
+  How how_;
+  int out_of_order_ = 0;  // in a row
   std::unique_ptr<base::Timer> ticker_;
   std::unique_ptr<base::Timer> retry_;
   std::deque<Batch> unacknowledged_;
