@@ -151,6 +151,9 @@ void Checker::check_promises(const base::TopicPartition& name, const std::string
     else if (offset != base::kNoOffset && found->second != offset)
       ledger_.fail(fmt::format("{}: {} was acknowledged at {} and is at {}", name, value, offset, found->second));
   }
+  for (const auto& value : told->second.overtaken)
+    if (!where.contains(value))
+      ledger_.fail(fmt::format("{}: {} is out of order for ever, and not there", name, value));
   for (const auto& [offset, value] : told->second.at) {
     const auto found = where.find(value);
     if (found == where.end() || found->second != offset)

@@ -190,6 +190,7 @@ void Producer::try_again() {
 // producer gives up on what it has in flight, which may be there or not, and goes on with another epoch, here: id.
 void Producer::begin_anew() {
   out_of_order_ = 0;
+  ledger_.overtaken(how_.partition, unacknowledged_.front().values.front());
   unacknowledged_.clear();
   next_ = 0;
   how_.id.raw += 1000;

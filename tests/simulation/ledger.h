@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 
@@ -21,6 +22,10 @@ class Ledger {
 
   // -1: somewhere; the broker did not say where, because it had told us before.
   void acknowledged(const base::TopicPartition& partition, base::Offset offset, const std::string& value);
+  // The broker says that what it was sent comes too late: then it must be there.
+  void overtaken(const base::TopicPartition& partition, const std::string& value) {
+    partitions_[partition].overtaken.push_back(value);
+  }
   // By a consumer, hence committed.
   void read(const base::TopicPartition& partition, base::Offset offset, const std::string& value);
   // By a consumer: everything below is committed, for ever.
@@ -29,7 +34,8 @@ class Ledger {
   struct Partition {
     std::map<base::Offset, std::string> at;            // acknowledged or read
     std::map<std::string, base::Offset> acknowledged;  // -1: somewhere
-    base::Offset end{};                                // the furthest committed end anybody saw
+    std::vector<std::string> overtaken;
+    base::Offset end{};  // the furthest committed end anybody saw
   };
   const std::map<base::TopicPartition, Partition>& partitions() const { return partitions_; }
   std::uint64_t acknowledgements() const { return acknowledgements_; }
