@@ -82,7 +82,8 @@ def test_the_operators_three_machines(cluster, tmp_path, kind):
         home = tmp_path / f"zookeeper-{n}"
         (home / "data").mkdir(parents=True)
         (home / "data" / "myid").write_text(f"{n}\n")
-        config = re.sub(r"(?m)(?<=\S)[ \t]+#.*", "", here((data / "operator-zoo.cfg").read_text(), n))  # ZooKeeper takes comments for part of the value
+        # ZooKeeper takes comments and blanks for part of the value.
+        config = re.sub(r"(?m)(?<=\S)[ \t]+(#.*)?$", "", here((data / "operator-zoo.cfg").read_text(), n))
         config = re.sub(r"(?m)^dataDir=.*", f"dataDir={home}/data", config)
         (home / "zoo.cfg").write_text(config + f"\nclientPortAddress=127.0.0.{n}\nadmin.enableServer=false\n")
         ended = Process(["java", "-Xmx96m", "-cp", CLASSPATH, "org.apache.zookeeper.server.quorum.QuorumPeerMain", home / "zoo.cfg"], home / "log")
