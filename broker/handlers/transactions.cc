@@ -30,7 +30,6 @@ using protocol::InitProducerIdRequest;
 using protocol::InitProducerIdResponse;
 
 constexpr std::int16_t kManyTransactionsSince = 4;
-constexpr std::int16_t kAbortableSince = 5;
 
 // When the clients that send this version learnt of PRODUCER_FENCED. InitProducerId did later than the others.
 constexpr std::int16_t kInitFencedSince = 4;
@@ -163,10 +162,8 @@ void AddPartitionsToTxnHandler::operator()(Request& request, AnswerSlot answer) 
     const Producer producer{one.producer_id, one.producer_epoch};
     if (one.verify_only) {
       pending->settle(i, result_of(one, [&](const base::TopicPartition& partition) {
-                        const auto code = transactions_.verify(one.transactional_id, producer, partition);
-                        return code == ErrorCode::transaction_abortable && request.version() < kAbortableSince
-                                   ? ErrorCode::invalid_txn_state
-                                   : code;
+                        // Of any version: whoever asks knows what his producer may hear of it.
+                        return transactions_.verify(one.transactional_id, producer, partition);
                       }));
       continue;
     }

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "replication/controller/controller.h"
+#include "replication/controller/partition_steps.h"
 
 namespace replication {
 
@@ -23,6 +24,21 @@ BrokerChanges compare(const std::map<base::BrokerId, LiveBroker>& before,
     if (found == before.end() || found->second.epoch != broker.epoch) changes.came.insert(id);
   }
   return changes;
+}
+
+std::map<base::BrokerId, std::set<base::TopicPartition>> unnoticed_returns(const ControllerState& state) {
+  std::map<base::BrokerId, std::set<base::TopicPartition>> returned;
+  for (const auto& partition : led_partitions(state)) {
+    const auto* leadership = state.find_leadership(partition);
+    const auto lives_since = [&](base::BrokerId id) {
+      const auto broker = state.brokers.find(id);
+      return broker != state.brokers.end() && broker->second.epoch <= leadership->found_zxid;
+    };
+    if (leadership->found_zxid == 0 || std::ranges::none_of(leadership->node.isr, lives_since)) continue;
+    for (const auto id : leadership->node.isr)
+      if (state.is_live(id) && !lives_since(id)) returned[id].insert(partition);
+  }
+  return returned;
 }
 
 // None: the store is gone.

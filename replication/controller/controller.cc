@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "replication/controller/broker_changes.h"
 #include "replication/controller/partition_steps.h"
 #include "replication/coordination/membership.h"
 
@@ -213,8 +214,16 @@ Task<bool> Controller::take_office() {
   const bool topics = co_await load_topics();
   if (!topics) co_return false;
 
+  // They are treated as brokers that have left and have come again.
+  const auto returned = unnoticed_returns(state_);
+  for (const auto& [broker, replicas] : returned) {
+    log_.info("broker {} has begun a new life that nobody noticed: {} replicas of it must catch up", broker,
+              replicas.size());
+    state_.lost[broker] = replicas;
+  }
   co_await settle();
   if (!active_ || fenced_.lost()) co_return false;
+  for (const auto& [broker, replicas] : returned) state_.lost.erase(broker);
   tell_all_leaderships();
   announcer_.send(state_);
   co_await reassignment_asked();

@@ -81,7 +81,7 @@ Task<void> FencedStore::adopt(ControllerState* state, LeadershipChange refused, 
   const bool ours = *node == refused.node;
   auto& topic = state->topics[partition.topic];
   topic.has_partitions_node = true;
-  topic.partitions[partition.partition] = {std::move(*node), found.value.stat.version};
+  topic.partitions[partition.partition] = {std::move(*node), found.value.stat.version, found.value.stat.mzxid};
   if (ours)
     written->changes.push_back(std::move(refused));
   else
@@ -162,7 +162,8 @@ Task<bool> FencedStore::read_leadership(ControllerState* state, std::vector<base
       continue;
     }
     topic->second.unreadable.erase(partitions[i].partition);
-    topic->second.partitions[partitions[i].partition] = {std::move(*node), replies[i].value.stat.version};
+    const auto& stat = replies[i].value.stat;
+    topic->second.partitions[partitions[i].partition] = {std::move(*node), stat.version, stat.mzxid};
   }
   co_return !lost_;
 }

@@ -19,9 +19,10 @@ namespace replication {
 
 struct PartitionLeadership {
   PartitionStateNode node{};
-  std::int32_t version = 0;  // of the state node: the partition epoch
+  std::int32_t version = 0;     // of the state node: the partition epoch
+  std::int64_t found_zxid = 0;  // of the node's last change, where it was found and not written by this controller
 
-  bool operator==(const PartitionLeadership&) const = default;
+  bool operator==(const PartitionLeadership& other) const { return node == other.node && version == other.version; }
 };
 
 struct TopicState {

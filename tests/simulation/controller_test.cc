@@ -75,6 +75,21 @@ TEST_CASE("a broker that comes back before anybody saw it go has gone all the sa
   CHECK(role(cluster.at(2), "t", 0).leader == BrokerId{3});
 }
 
+TEST_CASE("a controller that dies and is back before anybody took over does not lead on what it may have lost") {
+  Cluster cluster(3);
+  cluster.create("t", {{0, ids({1, 2, 3})}});
+  auto& world = cluster.world;
+  for (const int other : {2, 3}) cluster.at(other).process.pause();  // too short to lose their sessions
+  cluster.kill(1);
+  cluster.start(1);
+  REQUIRE(world.eventually([&] { return cluster.at(1).controller.is_active(); }));
+  for (const int other : {2, 3}) cluster.at(other).process.resume();
+  REQUIRE(world.eventually([&] { return cluster.everybody_sees("t", 0, 2); }));
+  CHECK(world.state("t", 0).isr == ids({2, 3}));
+  REQUIRE(world.eventually([&] { return cluster.at(1).subject.roles.contains({"t", 0}); }));
+  CHECK(role(cluster.at(1), "t", 0).leader == BrokerId{2});
+}
+
 TEST_CASE("when the controller is gone another takes over and finishes what it finds") {
   Cluster cluster(3);
   cluster.create("t", {{0, ids({1, 2})}, {1, ids({2, 1})}});
