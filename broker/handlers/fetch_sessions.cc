@@ -1,7 +1,10 @@
 #include "broker/handlers/fetch_sessions.h"
 
+#include <algorithm>
 #include <limits>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 namespace broker {
 namespace {
@@ -44,7 +47,9 @@ FetchedPartitions all_asked(const protocol::FetchRequest& request) {
 }
 
 FetchSession::Reader reader_of(const protocol::FetchRequest& request) {
-  return {request.replica_state ? request.replica_state->replica_id : request.replica_id, request.isolation_level};
+  return {.replica = request.replica_state ? request.replica_state->replica_id : request.replica_id,
+          .replica_epoch = request.replica_state ? request.replica_state->replica_epoch : -1,
+          .isolation_level = request.isolation_level};
 }
 
 bool has_news(const FetchedPartition& told, const protocol::FetchResponse::Topic::Partition& answer) {
@@ -157,7 +162,10 @@ void FetchSession::settle(SessionPlace& place, const FetchedPartition& read) {
 void FetchSession::read_by(const Reader& reader) {
   to_replicas_->to_log_end = reader.replica.raw >= 0 || reader.replica == replication::kDebuggingConsumer;
   if (reader == std::exchange(reader_, reader)) return;
-  for (const auto& [key, place] : by_key_) make_due(*place);
+  std::vector<std::pair<const Key*, SessionPlace*>> all;
+  for (const auto& [key, place] : by_key_) all.emplace_back(&key, place.get());
+  std::ranges::sort(all, [](const auto& a, const auto& b) { return *a.first < *b.first; });
+  for (const auto& [key, place] : all) make_due(*place);
 }
 
 void FetchSession::put(FetchedPartition partition) {

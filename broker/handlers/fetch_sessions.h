@@ -135,6 +135,7 @@ class FetchSession : public std::enable_shared_from_this<FetchSession> {
   // What all requests of a session have in common; when it changes, everything is due.
   struct Reader {
     base::BrokerId replica = base::kNoBroker;
+    std::int64_t replica_epoch = -1;  // a follower that has registered anew is to be known as such by every replica
     std::int8_t isolation_level = 0;
     bool operator==(const Reader&) const = default;
   };

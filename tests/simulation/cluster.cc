@@ -300,8 +300,28 @@ void Cluster::heal() {
     fail_unhealed(why);
 }
 
+void Cluster::note_partitions() const {
+  for (const auto& one : stored()) {
+    note(fmt::format("{}: leader {}, in sync [{}] of [{}]", one.partition, one.leader, fmt::join(one.isr, ","),
+                     fmt::join(one.replicas, ",")));
+    for (const auto& broker : brokers_) {
+      if (!broker->is_up()) continue;
+      const auto partition = broker->life().partitions().find(one.partition.topic, one.partition.partition);
+      if (!partition) continue;
+      partition->with_log([&](storage::Log& log) {
+        note(fmt::format("  broker {}: log {} to {}, high watermark {}", broker->id(), log.log_start_offset(),
+                         log.log_end_offset(), log.high_watermark()));
+      });
+      note(fmt::format("  broker {}: {} in leader epoch {}, sees {} as leader", broker->id(),
+                       partition->is_leader() ? "leads" : "does not lead", partition->leader_epoch(),
+                       broker->life().leader_seen(one.partition)));
+    }
+  }
+}
+
 // A promise that was broken explains more than what became of the cluster.
 void Cluster::fail_unhealed(const std::string& why) {
+  if (options_.verbose) note_partitions();
   for (const auto& one : stored())
     for (const auto& broker : observe())
       if (broker.id == one.leader) checker_.check_promises(one.partition, broker);

@@ -98,6 +98,7 @@ class Cluster {
   void heal();
   std::string unhealed();
   void fail_unhealed(const std::string& why);
+  void note_partitions() const;
   void check_end();
   std::vector<Observed> observe();
 

@@ -150,6 +150,12 @@ std::optional<replication::PeerAddress> Life::find_broker(base::BrokerId id) con
   return replication::PeerAddress{.id = id, .endpoint = found->endpoints.front()};
 }
 
+base::BrokerId Life::leader_seen(const base::TopicPartition& partition) const {
+  const auto cluster = metadata_.snapshot();
+  const auto* found = cluster->find_partition(partition.topic, partition.partition);
+  return found ? found->leader : base::kNoBroker;
+}
+
 void Life::look_at_followers() {
   replicas_->look_at_followers();
   lag_timer_->arm(milliseconds(started_with_->replica_lag_time_max_ms) / 2, [this] { look_at_followers(); });

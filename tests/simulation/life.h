@@ -79,6 +79,7 @@ class Life {
   SimStore& store() { return store_; }
   const replication::PartitionTable& partitions() const { return partitions_; }
   const replication::MetadataCache& metadata() const { return metadata_; }
+  base::BrokerId leader_seen(const base::TopicPartition& partition) const;
   bool is_controller() const { return controller_ && controller_->is_active(); }
 
  private:

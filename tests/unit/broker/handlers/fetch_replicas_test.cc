@@ -82,6 +82,26 @@ TEST_CASE("the life a broker fetches in comes from version 15 on, and an earlier
   CHECK(ask(7) == ErrorCode::none);
 }
 
+TEST_CASE("a follower that has registered anew is known as such by every replica of its session, idle ones too") {
+  FetchBench bench;
+  const base::Uuid id{1, 2};
+  bench.announce({.replicas = {kSelf, kOther}, .topic_id = id});
+  std::int32_t session = 0;
+  const auto ask = [&](std::int64_t life, std::int32_t epoch, bool names_it) {
+    auto wanted = names_it ? fetch({{}}) : fetch({});
+    if (names_it) wanted.topics[0].topic_id = id;
+    wanted.replica_state = FetchRequest::ReplicaState{kOther, life};
+    wanted.session_id = session;
+    wanted.session_epoch = epoch;
+    return bench.ask<FetchResponse>(bench.handler, wanted, 17);
+  };
+  session = ask(7, 0, true).session_id;
+  CHECK(ask(7, 1, false).responses.empty());
+  CHECK(ask(8, 2, false).responses.empty());
+  session = 0;
+  CHECK(only(ask(7, -1, true)).error_code == ErrorCode::not_leader_or_follower);
+}
+
 TEST_CASE("a follower whose idle session goes on asking stays in sync when records come") {
   FetchBench bench;
   bench.let_live({kSelf, kOther, kThird});
