@@ -189,7 +189,9 @@ void SimNetwork::mend(HostId from, HostId to) {
         wire->reset(false);
         break;
       }
-      for (auto& message : std::exchange(way->held, {})) wire->carry(*way, std::move(message));
+      // At once: what was sent after them and is still on its way must not overtake them.
+      for (const auto& message : std::exchange(way->held, {}))
+        if (wire->is_open()) message();
     }
 }
 

@@ -255,12 +255,11 @@ void SimStore::mend() {
   if (!std::exchange(cut_, false)) return;
   if (!connected_there_) return;
   if (!paused_) ensemble_.heard(current_);
-  flush(held_there_, last_there_);
-  flush(held_here_, last_here_);
-}
-
-void SimStore::flush(std::deque<std::function<void()>>& held, base::Instant& last) {
-  for (auto& message : std::exchange(held, {})) carry(last, std::move(message));
+  // At once: what was sent after them and is still on its way must not overtake them.
+  const auto generation = generation_;
+  for (auto* held : {&held_there_, &held_here_})
+    for (const auto& message : std::exchange(*held, {}))
+      if (generation == generation_) message();
 }
 
 void SimStore::process_paused() {

@@ -77,7 +77,6 @@ class SimStore final : public replication::MetadataStore {
   void pump();
   // A message on its way; runs outside of the loops, in the order sent, unless the connection broke.
   void carry(base::Instant& last, std::function<void()> arrive);
-  void flush(std::deque<std::function<void()>>& held, base::Instant& last);
   void arrived(std::int64_t sequence);
   void connect_later(base::Duration after);
   void connect();
