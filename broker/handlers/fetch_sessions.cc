@@ -79,6 +79,7 @@ void FetchContext::about_to_read(std::size_t i, const std::shared_ptr<replicatio
   auto& place = *places_[i];
   absl::MutexLock lock(&session->mutex_);
   place.armed_ = true;
+  place.stale_ = false;
   const auto watched = place.watched_.lock();
   if (watched == partition || place.forgotten_) return;
   if (watched) watched->unwatch(place);
@@ -127,8 +128,9 @@ std::vector<bool> FetchContext::keep_news(const std::vector<Outcome>& outcomes) 
 void SessionPlace::changed(Of what) {
   const bool to_log_end = reader_->to_log_end;
   if (what == Of::log_end && !to_log_end) return;
-  if (!armed_.load(std::memory_order_relaxed) || !armed_.exchange(false)) return;
-  if (const auto session = session_.lock()) session->changed(*this, what != Of::high_watermark || !to_log_end);
+  const bool worth_waking = what != Of::high_watermark || !to_log_end;
+  if (!armed_.load(std::memory_order_relaxed) || (worth_waking && !armed_.exchange(false))) return;
+  if (const auto session = session_.lock()) session->changed(*this, worth_waking);
 }
 
 FetchSession::~FetchSession() {
@@ -142,6 +144,7 @@ void FetchSession::changed(SessionPlace& place, bool worth_waking) {
   {
     absl::MutexLock lock(&mutex_);
     if (place.forgotten_) return;
+    place.stale_ = true;
     make_due(place);
     if (!worth_waking) return;
     ++changes_;
@@ -156,7 +159,8 @@ void FetchSession::make_due(SessionPlace& place) {
 
 // Out of the line, unless it has changed since it was read or is wanted differently by now.
 void FetchSession::settle(SessionPlace& place, const FetchedPartition& read) {
-  if (place.due_ && place.armed_ && place.wanted_.get() == &read) line_.erase(*std::exchange(place.due_, std::nullopt));
+  if (place.due_ && place.armed_ && !place.stale_ && place.wanted_.get() == &read)
+    line_.erase(*std::exchange(place.due_, std::nullopt));
 }
 
 void FetchSession::read_by(const Reader& reader) {

@@ -89,7 +89,10 @@ class SessionPlace final : public replication::Watch, public std::enable_shared_
 
   const std::weak_ptr<FetchSession> session_;
   const std::shared_ptr<const SessionReader> reader_;
-  std::atomic<bool> armed_{false};  // set before the replica is read: the first change from there on makes it due
+  // Set before the replica is read: the first change from there on that is worth waking for makes it due and wakes. One
+  // that is not only makes it due, and leaves this as it is: the next one may be.
+  std::atomic<bool> armed_{false};
+  bool stale_ = false;  // something has changed since it was read
   std::shared_ptr<FetchedPartition> wanted_;
   std::weak_ptr<replication::Partition> watched_;
   std::optional<Line::iterator> due_;

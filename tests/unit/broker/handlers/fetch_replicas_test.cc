@@ -141,6 +141,23 @@ TEST_CASE("a parked follower is woken by records, not by the high watermark, whi
   CHECK(only(bench.decode<FetchResponse>(waiting->get(), kByName)).records.view.size() > 0);
 }
 
+TEST_CASE("a parked follower is woken by the record that follows a move of the high watermark") {
+  FetchBench bench;
+  auto partition = bench.announce({.replicas = {kSelf, kOther, kThird}});
+  REQUIRE(append(*partition, {{"a"}}, replication::Acks::leader).ok());
+  SessionOf first{bench}, second{bench};
+  first.ask(as_follower(kOther, {{.offset = 1}}));
+  second.ask(as_follower(kThird, {{.offset = 0}}));
+  const auto parked = bench.send(bench.handler, first.next(as_follower(kOther, {}, 2'000'000'000)), kByName);
+  second.ask(as_follower(kThird, {{.offset = 1}}));  // all have it: the high watermark moves, and wakes nobody
+  bench.run_on_loop([] {});
+  CHECK_FALSE(parked->is_there());
+  REQUIRE(append(*partition, {{"b"}}, replication::Acks::leader).ok());
+  const auto answer = only(bench.decode<FetchResponse>(parked->get(), kByName));
+  CHECK(answer.records.view.size() > 0);
+  CHECK(answer.high_watermark == Offset{1});
+}
+
 TEST_CASE("a consumer is sent to the in-sync replica in its rack that holds what it asks for") {
   FetchBench bench;
   bench.services.prefers_rack = true;
