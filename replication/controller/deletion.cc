@@ -97,7 +97,7 @@ Task<void> Controller::resume_deletions() {
 Task<void> Controller::advance_deletion(std::string topic) {
   if (!active_ || fenced_.lost() || removing_.contains(topic)) co_return;
   if (!may_delete(state_, topic)) {
-    log_.info("deletion of topic {} waits: a replica's broker is not alive, or replicas are being moved", topic);
+    log_.info("deletion of topic {} waits: a broker or a disk that holds a replica is away", topic);
     co_return;
   }
   std::set<Replica> replicas;

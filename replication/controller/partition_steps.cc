@@ -230,9 +230,7 @@ std::vector<LeadershipChange> retire_topic(const ControllerState& state, const s
 }
 
 bool may_delete(const ControllerState& state, const std::string& topic) {
-  const auto& known = topic_of(state, topic);
-  if (known.is_reassigning()) return false;
-  return std::ranges::all_of(known.node.replicas, [&](const auto& partition) {
+  return std::ranges::all_of(topic_of(state, topic).node.replicas, [&](const auto& partition) {
     return std::ranges::all_of(partition.second, [&](BrokerId id) {
       return state.can_serve(id, {topic, partition.first});
     });

@@ -67,7 +67,9 @@ std::optional<LeadershipChange> leave(const ControllerState& state, const base::
 // that the one before it leaves. Only the last per partition need be written.
 std::vector<LeadershipChange> retire_topic(const ControllerState& state, const std::string& topic);
 
-// Whether deleting may proceed: all replicas on live brokers and disks, no reassignment under way.
+// Whether deleting may proceed: all replicas are on live brokers and disks. Those that are being added or removed
+// count, and go with the others: nothing of a topic marked for deletion is moved any more. (Kafka's controller waits
+// for the move to end, and a move whose controller dies may never end.)
 bool may_delete(const ControllerState& state, const std::string& topic);
 
 // ---- announcing ---------------------------------------------------------------------------------------------------
